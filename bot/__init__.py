@@ -1,0 +1,1 @@
+"""Scenepay: the WeChat backend of a payment centre for scene finance."""

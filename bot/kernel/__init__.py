@@ -1,0 +1,1 @@
+"""Values without input or output: money, ids, clock, errors, masking and text."""

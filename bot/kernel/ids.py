@@ -1,0 +1,39 @@
+"""Identifiers that sort by time and carry their kind, and numbers and tokens that nobody can guess."""
+
+import secrets
+from datetime import datetime
+from typing import Final
+
+from bot.kernel.clock import SHANGHAI, to_micros
+
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_RANDOM_BITS: Final = 70
+
+
+def _base32(value: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        value, digit = divmod(value, 32)
+        digits.append(_CROCKFORD[digit])
+    return "".join(reversed(digits))
+
+
+def new_id(kind: str, now: datetime) -> str:
+    """Return ``kind_`` and 26 characters: the microsecond and 70 random bits, so that ids sort by birth."""
+    return f"{kind}_{_base32(to_micros(now), 12)}{_base32(secrets.randbits(_RANDOM_BITS), 14)}"
+
+
+def new_out_number(prefix: str, now: datetime) -> str:
+    """Return a 28-character number for a gateway: prefix letter(s), Shanghai time, random digits and letters.
+
+    Gateways take 6 to 32 characters of letters, digits, ``_`` and ``-``; UnionPay takes neither of the signs
+    (payments.md §4.3), so we use ``[0-9A-Za-z]`` only.
+    """
+    stamp = now.astimezone(SHANGHAI).strftime("%Y%m%d%H%M%S")
+    return f"{prefix}{stamp}{random_text(28 - len(prefix) - len(stamp))}"
+
+
+def random_text(length: int) -> str:
+    """Return that many characters of base 62 from the system's secure source."""
+    return "".join(secrets.choice(_BASE62) for _ in range(length))
