@@ -1,0 +1,218 @@
+"""The declarative model of a bill item (缴费项目): what to ask, what may be paid, when, and what lateness costs."""
+
+import re
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from bot.kernel.clock import SHANGHAI, business_day
+from bot.kernel.money import MAX_FEN, share_of
+
+_MAX_PATTERN: Final = 200
+_SEPARATORS: Final = re.compile(r"\s+")
+_ROOM_PART: Final = re.compile(r"[栋幢棟座号樓楼单元單元層层]+")
+_ROOM_END: Final = re.compile(r"[室房户戶]$")
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as fault:
+        raise ValueError(f"not a regular expression: {fault}") from fault
+    return pattern
+
+
+Pattern = Annotated[str, Field(max_length=_MAX_PATTERN), AfterValidator(_compiles)]
+Fen = Annotated[int, Field(ge=0, le=MAX_FEN, strict=True)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Flow(StrEnum):
+    """How a bill comes to be paid (光大 businessFlow; BBPS fetch, validate, quick pay)."""
+
+    FETCH = "fetch"  # Query, then pay what is owed.
+    VALIDATE = "validate"  # Check the account, then pay a chosen amount.
+    DIRECT = "direct"  # Pay an amount, nothing to ask first.
+    TWO_STEP = "two_step"  # A second query between quote and payment (smart-card meters).
+
+
+class Choice(_Model):
+    value: str
+    label: str
+
+
+class InputField(_Model):
+    """One thing that the customer must give. ``proof`` marks proof of belonging, compared blind and never echoed."""
+
+    key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    label: Annotated[str, Field(min_length=1, max_length=20)]
+    help: Annotated[str, Field(max_length=120)] = ""
+    pattern: Pattern = r"\S.{0,63}"
+    form: Literal["plain", "digits", "upper", "room"] = "plain"
+    choices: tuple[Choice, ...] = ()
+    required: bool = True
+    proof: bool = False
+
+    def canonical(self, text: str) -> str:
+        """Return ``text`` (already normalised) in the one form in which this field is stored and compared."""
+        compact = _SEPARATORS.sub("", text)
+        match self.form:
+            case "digits":
+                return compact.replace("-", "").upper().replace("O", "0")
+            case "upper":
+                return compact.replace("-", "").replace("·", "").upper()
+            case "room":
+                return _ROOM_END.sub("", _ROOM_PART.sub("-", compact)).strip("-")
+            case "plain":
+                return compact
+
+    def accepts(self, value: str) -> bool:
+        """Tell whether a value, already normalised, has the form of this field."""
+        if self.choices:
+            return any(choice.value == value for choice in self.choices)
+        return len(value) <= 128 and re.fullmatch(self.pattern, value) is not None
+
+
+class AmountKind(StrEnum):
+    EXACT = "exact"
+    EXACT_OR_MORE = "exact_or_more"
+    EXACT_OR_LESS = "exact_or_less"
+    ANY = "any"
+    PRESETS = "presets"
+
+
+class AmountRule(_Model):
+    """Which amounts may be paid, in fen. ``presets`` are offered as buttons, and with that kind nothing else goes."""
+
+    kind: AmountKind
+    minimum: Fen = 1
+    maximum: Fen = 5_000_000
+    presets: tuple[Fen, ...] = ()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not 0 < self.minimum <= self.maximum:
+            raise ValueError("minimum must be at least 1 fen and not above maximum")
+        if self.kind is AmountKind.PRESETS and not self.presets:
+            raise ValueError("the rule presets needs presets")
+        return self
+
+    def allows(self, amount: int, owed: int | None) -> bool:
+        """Tell whether ``amount`` may be paid where ``owed`` is due (None: nothing is billed); both in fen."""
+        if not self.minimum <= amount <= self.maximum:
+            return False
+        match self.kind:
+            case AmountKind.EXACT:
+                return amount == owed
+            case AmountKind.EXACT_OR_MORE:
+                return amount >= (owed or 0)
+            case AmountKind.EXACT_OR_LESS:
+                return owed is not None and amount <= owed
+            case AmountKind.PRESETS:
+                return amount in self.presets
+            case AmountKind.ANY:
+                return True
+
+
+class Hours(_Model):
+    """Opening hours in Shanghai time; a window may cross midnight, equal ends mean the whole day."""
+
+    opens: time = time(0, 0)
+    closes: time = time(0, 0)
+    weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5, 6, 7)
+
+    def covers(self, moment: datetime) -> bool:
+        local = moment.astimezone(SHANGHAI)
+        if local.isoweekday() not in self.weekdays:
+            return False
+        clock = local.time()
+        if self.opens == self.closes:
+            return True
+        if self.opens < self.closes:
+            return self.opens <= clock < self.closes
+        return clock >= self.opens or clock < self.closes
+
+
+class Outage(_Model):
+    """A planned window in which the biller takes nothing."""
+
+    starts: datetime
+    ends: datetime
+    reason: str = ""
+
+
+class LateFee(_Model):
+    """Simple interest per day after ``grace_days``; never more than ``cap`` times what was owed.
+
+    Rates are contracts or statutes of the biller, hence configuration (domain.md §3.1, §4).
+    """
+
+    daily_rate: Annotated[Decimal, Field(ge=0, le=Decimal("0.05"))]
+    grace_days: Annotated[int, Field(ge=0, le=365)] = 0
+    cap: Annotated[Decimal, Field(ge=0, le=1)] = Decimal(1)
+
+    def due(self, owed: int, due_on: date | None, at: datetime) -> int:
+        """Return the fen of late fee on ``owed`` fen at a moment, counted in Shanghai days."""
+        if due_on is None:
+            return 0
+        days = (business_day(at) - due_on).days - self.grace_days
+        if days <= 0:
+            return 0
+        return min(share_of(owed, self.daily_rate * days), share_of(owed, self.cap))
+
+
+class ItemDefinition(_Model):
+    """All that a bill item declares; stored as JSON in ``bill_items.definition``."""
+
+    flow: Flow
+    amount: AmountRule
+    account: InputField | None = None
+    fields: tuple[InputField, ...] = ()
+    hours: Hours = Hours()
+    outages: tuple[Outage, ...] = ()
+    late_fee: LateFee | None = None
+    partial: bool = False
+    advance: bool = False
+    # Bills must be paid from the oldest on, as property fees usually are.
+    oldest_first: bool = False
+    several: bool = True
+    quote_seconds: Annotated[int, Field(ge=60, le=7200)] = 900
+    refundable: bool = True
+    notes: Annotated[str, Field(max_length=200)] = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.flow is not Flow.DIRECT and self.account is None:
+            raise ValueError("every flow but direct needs an account field")
+        keys = [field.key for field in self.fields] + ([self.account.key] if self.account else [])
+        if len(keys) != len(set(keys)):
+            raise ValueError("two fields share a key")
+        return self
+
+    @property
+    def proofs(self) -> tuple[InputField, ...]:
+        return tuple(field for field in self.fields if field.proof)
+
+    def open_at(self, moment: datetime) -> bool:
+        """Tell whether payments are taken at a moment."""
+        return self.hours.covers(moment) and not any(gap.starts <= moment < gap.ends for gap in self.outages)
+
+
+class BillItem(_Model):
+    """A bill item with the merchant that is paid through it."""
+
+    id: str
+    merchant_id: str
+    merchant_name: str
+    merchant_short_name: str
+    scene: str
+    name: str
+    biller: str
+    definition: ItemDefinition
+    state: Literal["active", "paused"]

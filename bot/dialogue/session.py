@@ -1,0 +1,148 @@
+"""The state of one conversation: sealed in the ephemeral store, read only under its lock, changed only by version."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot.billers.port import Found, Quote
+from bot.dialogue.acts import Act, Understanding
+from bot.dialogue.event import Event
+from bot.dialogue.steps import Option
+from bot.kernel.clock import Clock
+from bot.kernel.errors import Busy
+from bot.kernel.ids import random_text
+from bot.storage.ephemeral_port import Ephemeral, Versioned
+from bot.storage.vault import Vault
+
+STATE_SECONDS: Final = 1800.0
+FRAME_LIFE: Final = timedelta(minutes=20)
+_LOCK_SECONDS: Final = 6.0
+_WAITS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0)
+_CONTEXT: Final = "dialogue.state"
+
+
+@dataclass(slots=True)
+class Slot:
+    """A value, who said it (customer, saved, router, default) and whether the customer confirmed it."""
+
+    value: str
+    source: Literal["customer", "saved", "router", "default", "code"] = "customer"
+
+
+@dataclass(slots=True)
+class Awaiting:
+    """What the last message asked for."""
+
+    slot: str
+    kind: Literal["text", "amount", "field", "choice", "confirm"]
+    options: list[Option] = field(default_factory=list)
+    several: bool = False
+    free: Literal["", "amount", "field"] = ""
+
+
+@dataclass(slots=True)
+class Frame:
+    """One piece of business under way; a digression lies on top of it."""
+
+    scene: str
+    act: Act
+    expires_at: datetime
+    slots: dict[str, Slot] = field(default_factory=dict)
+    awaiting: Awaiting | None = None
+    retries: int = 0
+    found: Found | None = None
+    quote: Quote | None = None
+
+    def get(self, name: str) -> str | None:
+        slot = self.slots.get(name)
+        return slot.value if slot else None
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that is remembered between two messages of one customer."""
+
+    customer_id: str = ""
+    script: str = "zh_hans"
+    frames: list[Frame] = field(default_factory=list)
+    waiting: list[Understanding] = field(default_factory=list)
+    menu: Awaiting | None = None  # A choice offered outside any frame.
+    failures: int = 0
+    person_until: datetime | None = None
+    heard: list[str] = field(default_factory=list)  # The last messages, for a person who takes over.
+
+
+_CODEC: Final = TypeAdapter(State)
+
+
+class Conversation:
+    """One turn's hold on a conversation: ``state`` may be changed until the turn ends."""
+
+    def __init__(self, state: State, version: int) -> None:
+        self.state = state
+        self.version = version
+
+
+class Sessions:
+    """Opens conversations one turn at a time: the lock first, then the state (aiogram's bug #1317)."""
+
+    def __init__(self, store: Ephemeral, vault: Vault, clock: Clock) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+
+    @asynccontextmanager
+    async def turn(self, event: Event) -> AsyncIterator[Conversation]:
+        """Hold the conversation of an event's customer; raises Busy when an earlier turn will not end.
+
+        The state is stored when the block ends well; when the lock was lost meanwhile nothing is stored and Busy
+        is raised, so that two turns can never both write.
+        """
+        key = self._vault.blind(f"{event.channel}:{event.account}:{event.subject}", _CONTEXT)
+        lock, name, owner = f"{{dlg:{key}}}:lock", f"{{dlg:{key}}}:state", random_text(16)
+        opened = await self._open(lock, name, owner)
+        keeper = asyncio.create_task(self._keep(lock, owner))
+        try:
+            conversation = Conversation(self._unpacked(opened), opened.version)
+            yield conversation
+            packed = self._packed(conversation.state)
+            if not await self._store.shut(lock, owner, name, packed, opened.version, STATE_SECONDS):
+                raise Busy("conversation_lost")
+        except BaseException:
+            await asyncio.shield(self._store.release(lock, owner))
+            raise
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+
+    async def _open(self, lock: str, name: str, owner: str) -> Versioned:
+        for wait in _WAITS:
+            opened = await self._store.open(lock, name, owner, _LOCK_SECONDS)
+            if opened is not None:
+                return opened
+            await self._clock.sleep(wait)
+        raise Busy("conversation_busy")
+
+    async def _keep(self, lock: str, owner: str) -> None:
+        """Renew the lock while a slow turn works, so that no second turn begins beside it."""
+        while True:
+            await self._clock.sleep(_LOCK_SECONDS / 3)
+            if not await self._store.renew(lock, owner, _LOCK_SECONDS):
+                return
+
+    def _packed(self, state: State) -> bytes:
+        return self._vault.seal(_CODEC.dump_json(state).decode(), _CONTEXT)
+
+    def _unpacked(self, opened: Versioned) -> State:
+        if opened.value is None:
+            return State()
+        try:
+            return _CODEC.validate_json(self._vault.open(opened.value, _CONTEXT))
+        except ValidationError:
+            # A release changed the shape; a customer who starts anew is better than one who is stuck.
+            return State()

@@ -1,0 +1,1 @@
+"""The shapes that scenes come in, each a row of steps."""

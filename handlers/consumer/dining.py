@@ -1,0 +1,13 @@
+"""餐饮: the payer types the amount at a store's code."""
+
+from bot.dialogue.scene import Scene
+from bot.dialogue.shapes.amount import AMOUNT_STEPS
+
+SCENE = Scene(
+    key="dining",
+    name="餐饮买单",
+    shape="amount",
+    words=("买单", "埋单", "结账", "餐费", "饭钱", "点餐", "餐厅", "饭馆", "吃饭", "餐饮", "maidan", "restaurant"),
+    steps=AMOUNT_STEPS,
+    examples=(("老板结账", "pay"), ("吃好了怎么付钱", "pay")),
+)

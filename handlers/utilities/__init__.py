@@ -1,0 +1,1 @@
+"""Scenes of water, power and the like."""
