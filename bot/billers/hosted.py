@@ -117,7 +117,7 @@ class HostedBiller:
             told = await tx.row(_TOLD, line.id)
             if told is not None and told["state"] == "reversed":
                 return Reversed(ref=bill_id)
-            if await tx.execute(_REOPEN, bill_id, line.amount, to_micros(self._clock.now())) != 1:
+            if await tx.execute(_REOPEN, bill_id, line.amount - line.late_fee, to_micros(self._clock.now())) != 1:
                 return Refused("closed")
             return Reversed(ref=bill_id)
 

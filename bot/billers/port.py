@@ -109,9 +109,10 @@ class PaidLine:
     bill_id: str | None
     bill_no: str | None
     period: str | None
-    amount: int
+    amount: int  # fen, late fee included
     paid_at: datetime
     trace_id: str
+    late_fee: int = 0  # The part of the amount that pays nothing off the bill itself.
 
 
 @dataclass(frozen=True, slots=True)

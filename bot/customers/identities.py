@@ -29,9 +29,9 @@ _REACHABLE = (
 )
 _SCRIPT = "UPDATE customers SET script = $2 WHERE id = $1 AND script <> $2"
 _ADDRESS = """
-SELECT channel, account, subject_sealed FROM identities
-WHERE customer_id = $1 AND channel = $2 AND account = $3 AND reachable = 1
-ORDER BY seen_at DESC LIMIT 1
+SELECT i.channel, i.account, i.subject_sealed, c.script FROM identities i JOIN customers c ON c.id = i.customer_id
+WHERE i.customer_id = $1 AND i.channel = $2 AND i.account = $3 AND i.reachable = 1
+ORDER BY i.seen_at DESC LIMIT 1
 """
 
 
@@ -48,6 +48,7 @@ class Address:
     channel: str
     account: str
     subject: str
+    script: str
 
 
 class Identities:
@@ -124,4 +125,5 @@ class Identities:
         row = await self._database.row(_ADDRESS, customer_id, channel, account)
         if row is None:
             return None
-        return Address(row["channel"], row["account"], self._vault.open(row["subject_sealed"], SUBJECT))
+        subject = self._vault.open(row["subject_sealed"], SUBJECT)
+        return Address(row["channel"], row["account"], subject, row["script"])

@@ -1,0 +1,1 @@
+"""The ways by which customers reach us: each turns its wire into events and replies into its wire."""

@@ -1,0 +1,1 @@
+"""The demonstration: sample merchants and bills, and the simulators beside the real application."""

@@ -1,0 +1,131 @@
+"""The demonstration's surroundings: WeChat, WeChat Pay and a power company, each on its own loopback port."""
+
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from aiohttp import web
+
+from bot.simulators import biller, wechat, wechatpay
+from bot.simulators.clock import FactorClock
+
+HOST: Final = "127.0.0.1"
+ACCOUNT: Final = "demo"
+OPENID: Final = "oDemoCustomer000000000000001"
+_SHUTDOWN: Final = 2.0
+_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Where the simulators listen, and the configuration by which the application reaches them."""
+
+    wechat_url: str
+    webview_url: str
+    wechatpay_url: str
+    biller_url: str
+    config: Mapping[str, Any]
+
+    @property
+    def phone_url(self) -> str:
+        return f"{self.wechat_url}/phone/"
+
+
+@asynccontextmanager
+async def open_town(public_url: str, codes: tuple[tuple[str, str], ...], *, factor: float = 1.0) -> AsyncIterator[Town]:
+    """Start the simulators; ``codes`` are (label, address) of what the phone can scan.
+
+    Nothing in the application knows that these are simulators: it is given addresses and keys, as in a real case.
+    """
+    async with AsyncExitStack() as stack:
+        listeners = {name: _listener(stack) for name in ("wechat", "webview", "wechatpay", "biller")}
+        urls = {name: f"http://{HOST}:{each.getsockname()[1]}" for name, each in listeners.items()}
+        credentials = wechatpay.generate_credentials()
+        connector_secret = secrets.token_urlsafe(32)
+        account = wechat.Account(
+            appid=credentials.appids[0],
+            secret=secrets.token_hex(16),
+            token=secrets.token_hex(16),
+            encoding_aes_key="".join(secrets.choice(_ALPHABET) for _ in range(42)) + "A",
+            mode="safe",
+            webhook_url=f"{public_url}/wechat/official/{ACCOUNT}",
+            name="缴费中心",
+        )
+        plan = wechat.WeChatPlan(
+            accounts=(account,),
+            users=(wechat.Person(openid=OPENID, unionid="uDemoCustomer", nickname="小陈"),),
+            public_url=public_url,
+            wechatpay_url=urls["wechatpay"],
+            webview_url=urls["webview"],
+            trail_url=f"{public_url}/demo/trail",
+            codes=tuple(wechat.ScanCode(label, url) for label, url in codes),
+            chips=("交物业费", "查电费 0512345678", "面馆买单", "缴费记录"),
+        )
+        clock = FactorClock(factor)
+        platform = wechat.make(plan, clock)
+        pay_plan = replace(credentials.plan(faults_by_amount=False), default_openid=OPENID)
+        bill_plan = biller.BillerPlan(code="power", secret=connector_secret, faults_by_account=False)
+        apps = {
+            "wechat": platform,
+            "webview": wechat.make_webview(plan, clock, platform),
+            "wechatpay": wechatpay.make(pay_plan, clock),
+            "biller": biller.make(bill_plan, clock),
+        }
+        for name, app in apps.items():
+            await _serve(stack, app, listeners[name])
+        config = _config(account, credentials, urls, connector_secret)
+        yield Town(urls["wechat"], urls["webview"], urls["wechatpay"], urls["biller"], config)
+
+
+def _config(
+    account: wechat.Account, credentials: wechatpay.Credentials, urls: Mapping[str, str], connector_secret: str
+) -> Mapping[str, Any]:
+    """Return what a configuration file would say."""
+    return {
+        "official": {
+            ACCOUNT: {
+                "appid": account.appid,
+                "original_id": account.original_id,
+                "secret": account.secret,
+                "token": account.token,
+                "aes_key": account.encoding_aes_key,
+                "mode": account.mode,
+                "name": account.name,
+                "api_base": urls["wechat"],
+                "oauth_base": urls["wechat"],
+            }
+        },
+        "gateways": {
+            "wechatpay": {
+                "main": {
+                    "mchid": credentials.mchid,
+                    "appids": list(credentials.appids),
+                    "serial": credentials.merchant_cert_serial,
+                    "private_key": credentials.merchant_private_pem,
+                    "apiv3_key": credentials.apiv3_key,
+                    "public_key_id": credentials.platform_public_key.key_id,
+                    "public_key": credentials.platform_public_key.public_pem,
+                    "base_url": urls["wechatpay"],
+                }
+            }
+        },
+        "connectors": {"power": {"base_url": urls["biller"], "secret": connector_secret}},
+    }
+
+
+def _listener(stack: AsyncExitStack) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    stack.callback(listener.close)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, 0))
+    return listener
+
+
+async def _serve(stack: AsyncExitStack, app: web.Application, listener: socket.socket) -> None:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, listener).start()

@@ -1,0 +1,1 @@
+"""The books: which accounts there are, postings between them, balances, and what must always be true."""

@@ -1,0 +1,76 @@
+"""Puts the payment rooms together over one database, so that wiring makes one call."""
+
+from dataclasses import dataclass, field
+
+from bot.billers.port import Directory
+from bot.kernel.clock import Clock
+from bot.payments.charges import Charges
+from bot.payments.closing import Closing
+from bot.payments.credit import Credits
+from bot.payments.fulfilment import Fulfilment
+from bot.payments.gatekeeper import Gatekeeper, OrderLimit
+from bot.payments.notices import Notices
+from bot.payments.orders import Orders
+from bot.payments.policy import Policy
+from bot.payments.receipts import Receipts
+from bot.payments.refunds import Refunds
+from bot.payments.registry import Gateways
+from bot.payments.sweep import Sweeper
+from bot.payments.upstream import Upstream
+from bot.storage.port import Database
+from bot.storage.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the payment rooms are made of. ``secret`` is the operator's SECRET_KEY, from which receipts are proved."""
+
+    database: Database
+    clock: Clock
+    vault: Vault
+    gateways: Gateways
+    directory: Directory
+    secret: bytes
+    policy: Policy = field(default_factory=Policy)
+    gatekeeper: Gatekeeper | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """The rooms, ready to use."""
+
+    orders: Orders
+    charges: Charges
+    credits: Credits
+    notices: Notices
+    closing: Closing
+    refunds: Refunds
+    fulfilment: Fulfilment
+    sweeper: Sweeper
+    receipts: Receipts
+    upstream: Upstream
+    gateways: Gateways
+
+
+def furnish(means: Means) -> Payments:
+    """Build all rooms; without a gatekeeper the policy's limit per order is the only one."""
+    database, clock, vault, policy = means.database, means.clock, means.vault, means.policy
+    gatekeeper = means.gatekeeper or OrderLimit(policy.order_max)
+    orders = Orders(database, clock, vault, gatekeeper)
+    crediting = Credits(database, clock, means.gateways)
+    upstream = Upstream(database, clock, vault, means.gateways, crediting, policy)
+    refunds = Refunds(database, clock, means.gateways, policy)
+    closing = Closing(database, clock)
+    return Payments(
+        orders=orders,
+        charges=Charges(database, clock, vault, means.gateways, upstream, policy),
+        credits=crediting,
+        notices=Notices(database, clock, crediting, refunds),
+        closing=closing,
+        refunds=refunds,
+        fulfilment=Fulfilment(database, clock, orders, means.directory, policy),
+        sweeper=Sweeper(database, clock, upstream, closing, refunds, policy),
+        receipts=Receipts(database, means.secret),
+        upstream=upstream,
+        gateways=means.gateways,
+    )

@@ -1,0 +1,99 @@
+"""Finds what a lost notice or a dead process left undecided, and asks the gateway about it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final, Literal
+
+from bot.kernel.clock import Clock, to_micros
+from bot.payments.closing import Closing
+from bot.payments.policy import Policy
+from bot.payments.refunds import Refunds
+from bot.payments.upstream import Upstream
+from bot.payments.values import Charge
+from bot.storage.port import Database, Tx
+
+Engine = Literal["sqlite", "postgresql"]
+
+
+def _due(table: str) -> Mapping[Engine, str]:
+    """The statement that takes due rows for a while: ``next_query_at`` is the lease, so a dead sweeper's come back."""
+    taken = (
+        f"UPDATE {table} SET next_query_at = $2 WHERE id IN (SELECT id FROM {table} WHERE next_query_at <= $1 "  # noqa: S608
+        "ORDER BY next_query_at LIMIT $3{lock}) RETURNING id"
+    )
+    return {"sqlite": taken.format(lock=""), "postgresql": taken.format(lock=" FOR UPDATE SKIP LOCKED")}
+
+
+_DUE_CHARGES: Final = _due("charges")
+_DUE_REFUNDS: Final = _due("refunds")
+
+
+class Sweeper:
+    """What the sweeping worker calls, again and again; every step is safe to repeat and to run in many processes."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        upstream: Upstream,
+        closing: Closing,
+        refunds: Refunds,
+        policy: Policy,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._upstream = upstream
+        self._closing = closing
+        self._refunds = refunds
+        self._policy = policy
+
+    async def due_charges(self, limit: int) -> list[str]:
+        """Take up to ``limit`` charges that are due to be asked about; nobody else gets them for a while."""
+        return await self._take(_DUE_CHARGES, limit)
+
+    async def due_refunds(self, limit: int) -> list[str]:
+        """Take up to ``limit`` refunds that are due to be asked about."""
+        return await self._take(_DUE_REFUNDS, limit)
+
+    async def sweep_charge(self, charge_id: str) -> Charge:
+        """Ask about one charge, or close it, whichever its state and its age demand; return it as it then stands."""
+        charge = await self._upstream.load(charge_id)
+        if charge.state == "closing":
+            return await self._upstream.close(charge)
+        if charge.state in ("created", "pending", "unknown"):
+            return await self._upstream.query(charge)
+        await self._database.effect(lambda tx: tx.execute(_REST, charge_id))
+        return charge
+
+    async def sweep_refund(self, refund_id: str) -> None:
+        """Ask about one refund that is under way."""
+        await self._refunds.ask(refund_id)
+
+    async def expire_orders(self, limit: int = 100) -> int:
+        """Start to close orders whose quote has expired; return how many."""
+        return await self._closing.expire(limit)
+
+    async def close_order(self, order_id: str) -> str:
+        """Close one order now (a customer cancelled it) and return the state it is in after one attempt."""
+        await self._closing.begin(order_id)
+        for row in await self._database.rows(_CLOSING_OF, order_id):
+            await self._upstream.close(await self._upstream.load(row["id"]))
+        order = await self._database.row(_STATE, order_id)
+        return str(order["state"]) if order is not None else ""
+
+    async def _take(self, statement: Mapping[Engine, str], limit: int) -> list[str]:
+        now = self._clock.now()
+        until = now + timedelta(seconds=self._policy.sweep_lease)
+
+        async def work(tx: Tx) -> list[str]:
+            rows = await tx.rows(statement[tx.engine], to_micros(now), to_micros(until), limit)
+            return [row["id"] for row in rows]
+
+        return await self._database.effect(work)
+
+
+_REST: Final = """
+UPDATE charges SET next_query_at = NULL WHERE id = $1 AND state IN ('paid', 'failed', 'closed', 'reversed')
+"""
+_CLOSING_OF: Final = "SELECT id FROM charges WHERE order_id = $1 AND state = 'closing'"
+_STATE: Final = "SELECT state FROM orders WHERE id = $1"

@@ -1,0 +1,194 @@
+"""All that an operator can set: a few environment variables and one TOML file; every fault is reported at once."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.kernel.errors import Misconfigured
+
+
+def _resolved(value: Any) -> Any:
+    """Return the text of a secret given directly, by ``{env = "NAME"}`` or by ``{file = "path"}``."""
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"env"}:
+        found = os.environ.get(str(value["env"]))
+        if not found:
+            raise ValueError(f"the environment variable {value['env']} is not set")
+        return found
+    if set(value) == {"file"}:
+        path = Path(str(value["file"]))
+        if not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        return path.read_text(encoding="utf-8").strip()
+    raise ValueError('write a secret as text, {env = "NAME"} or {file = "path"}')
+
+
+def _unlocked(table: Any) -> Any:
+    """Resolve the secrets of a gateway account's table, wherever they are given by ``env`` or ``file``."""
+    if not isinstance(table, dict):
+        raise ValueError("write a table of settings")
+    return {name: _resolved(value) if _is_reference(value) else value for name, value in table.items()}
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) in ({"env"}, {"file"})
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write a URL such as https://pay.example.com")
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("plain http is for this machine only; use https")
+    return url.rstrip("/")
+
+
+Hidden = Annotated[SecretStr, BeforeValidator(_resolved)]
+Url = Annotated[str, AfterValidator(_origin)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OfficialSection(_Section):
+    """One official account (公众号). The three secrets come from 公众平台 → 设置与开发 → 基本配置."""
+
+    appid: str
+    original_id: str = ""
+    secret: Hidden
+    token: Hidden
+    aes_key: Hidden | None = None
+    previous_aes_key: Hidden | None = None
+    mode: Literal["plain", "compat", "safe"] = "safe"
+    format: Literal["xml", "json"] = "xml"
+    # Which merchants this account shows; empty means all.
+    merchants: tuple[str, ...] = ()
+    name: str = ""
+    api_base: Url = "https://api.weixin.qq.com"
+    oauth_base: Url = "https://open.weixin.qq.com"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.mode != "plain" and self.aes_key is None:
+            raise ValueError(f"mode {self.mode} needs aes_key, the 43 characters of EncodingAESKey")
+        return self
+
+
+class ConnectorSection(_Section):
+    """One remote billing system that speaks docs/connector.md."""
+
+    base_url: Url
+    secret: Hidden
+    timeout: Seconds = 3.0
+
+
+class Deadlines(_Section):
+    """Times in seconds."""
+
+    reply: Seconds = 4.5
+    wechat_api: Seconds = 3.0
+    order: Seconds = 900.0
+    timestamp_window: Seconds = 300.0
+
+
+class Limits(_Section):
+    """What one order may cost, in fen, and when a refund needs a second name."""
+
+    order_maximum: Annotated[int, Field(gt=0)] = 5_000_000
+    refund_two_names_above: Annotated[int, Field(ge=0)] = 10_000
+
+
+class ConfigFile(_Section):
+    """The TOML file."""
+
+    official: Mapping[str, OfficialSection] = {}
+    # gateway → account → its own settings, which the gateway itself checks: a new gateway changes nothing here.
+    gateways: Mapping[str, Mapping[str, Annotated[Mapping[str, Any], BeforeValidator(_unlocked)]]] = {}
+    connectors: Mapping[str, ConnectorSection] = {}
+    deadlines: Deadlines = Deadlines()
+    limits: Limits = Limits()
+    scene_packs: tuple[str, ...] = ("handlers",)
+    previous_secret_keys: tuple[Hidden, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+
+
+class Environment(BaseSettings):
+    """The environment variables of DESIGN §6."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    database_url: Annotated[str, Field(validation_alias=AliasChoices("DATABASE_URL", "database_url"))] = (
+        "sqlite:///var/scenepay.db"
+    )
+    redis_url: Annotated[str, Field(validation_alias=AliasChoices("REDIS_URL", "redis_url"))] = "memory://"
+    public_url: Annotated[Url, Field(validation_alias=AliasChoices("PUBLIC_URL", "public_url"))] = (
+        "http://127.0.0.1:8080"
+    )
+    secret_key: Annotated[Hidden | None, Field(validation_alias=AliasChoices("SECRET_KEY", "secret_key"))] = None
+    port: Annotated[int, Field(ge=1, le=65_535, validation_alias=AliasChoices("PORT", "port"))] = 8080
+    config: Annotated[Path | None, Field(validation_alias=AliasChoices("SCENEPAY_CONFIG", "config"))] = None
+
+
+class Settings(_Section):
+    """Environment and file together, checked against each other."""
+
+    environment: Environment
+    file: ConfigFile
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        key = self.environment.secret_key
+        if key is None or len(key.get_secret_value()) < 32:
+            raise ValueError("set SECRET_KEY to at least 32 random characters")
+        return self
+
+    @property
+    def secret_keys(self) -> list[str]:
+        """The key in use, then those that data may still be sealed with."""
+        assert self.environment.secret_key is not None, "the validator demands it"
+        previous = [key.get_secret_value() for key in self.file.previous_secret_keys]
+        return [self.environment.secret_key.get_secret_value(), *previous]
+
+    @property
+    def alone(self) -> bool:
+        """Whether this process must run the workers itself: nothing that it keeps can be shared."""
+        return self.environment.database_url.startswith("sqlite") or self.environment.redis_url.startswith("memory")
+
+
+def load() -> Settings:
+    """Read environment and file; raises Misconfigured with every fault, one a line."""
+    try:
+        environment = Environment()
+        content: dict[str, Any] = {}
+        if environment.config is not None:
+            content = tomllib.loads(environment.config.read_text(encoding="utf-8"))
+        return Settings(environment=environment, file=ConfigFile.model_validate(content))
+    except ValidationError as fault:
+        raise Misconfigured("settings", "\n".join(_line(error) for error in fault.errors())) from None
+    except (OSError, tomllib.TOMLDecodeError) as fault:
+        raise Misconfigured("settings", f"SCENEPAY_CONFIG: {fault}") from fault
+
+
+def _line(error: Mapping[str, Any]) -> str:
+    """Return one fault as ``place: what is wrong``; the value itself is never repeated, it may be a secret."""
+    place = ".".join(str(part) for part in error["loc"]) or "settings"
+    return f"{place}: {error['msg'].removeprefix('Value error, ')}"

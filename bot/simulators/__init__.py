@@ -1,0 +1,1 @@
+"""Stand-ins for WeChat, WeChat Pay and billers: an island that imports nothing of ours and signs by itself."""

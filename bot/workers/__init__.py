@@ -1,0 +1,1 @@
+"""What works without being asked: deliveries, sweeps, seals and renewals; a thin rim around the rooms below."""

@@ -1,0 +1,1 @@
+"""The tests mirror the tree; services.py brings the real engines, conftest.py hands them out."""

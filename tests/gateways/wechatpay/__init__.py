@@ -1,0 +1,1 @@
+"""WeChat Pay: published vectors, oracles, and the platform played by code of the tests' own."""

@@ -1,0 +1,51 @@
+"""Trade bills in WeChat Pay's own format, made up for the tests (columns and summary: payments.md §4.1)."""
+
+from collections.abc import Iterator
+from datetime import date
+
+COLUMNS = (
+    "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,"
+    "应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,"
+    "手续费,费率,订单金额,申请退款金额,费率备注"
+)
+SUMMARY = "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额"
+
+
+def yuan(fen: int) -> str:
+    return f"{fen // 100}.{fen % 100:02d}"
+
+
+def payment(number: int, day: date, *, fen: int = 100, fee: str = "0.00600", goods: str = "物业费") -> str:
+    values = (
+        f"{day} 09:{number % 60:02d}:07,wx0000000000000001,1900000109,0,,42000019{number:020d},T{number:027d},oPayer,"
+        f"JSAPI,SUCCESS,CMB_DEBIT,CNY,{yuan(fen)},0.00,0,0,0.00,0.00,,"
+    ).split(",")
+    return line(*values, goods, "chg_1", fee, "0.60%", yuan(fen), "0.00", "")
+
+
+def refund(number: int, day: date, *, fen: int = 50, fee: str = "0.00000", state: str = "SUCCESS") -> str:
+    values = (
+        f"{day} 10:{number % 60:02d}:08,wx0000000000000001,1900000109,0,,42000019{number:020d},T{number:027d},oPayer,"
+        f"JSAPI,REFUND,CMB_DEBIT,CNY,0.00,0.00,5000000{number:020d},R{number:027d},{yuan(fen)},0.00,ORIGINAL,{state}"
+    ).split(",")
+    return line(*values, "物业费", "", fee, "0.60%", "0.00", yuan(fen), "")
+
+
+def line(*values: str) -> str:
+    return ",".join(f"`{value}" for value in values)
+
+
+def summary(count: int, paid: int, refunded: int) -> str:
+    return line(f"{count}", yuan(paid), yuan(refunded), "0.00", "0.03", yuan(paid), yuan(refunded))
+
+
+def text(lines: Iterator[str] | list[str], count: int, paid: int, refunded: int) -> bytes:
+    """A whole file, with the byte order mark and the line ends that WeChat Pay writes."""
+    whole = [COLUMNS, *lines, SUMMARY, summary(count, paid, refunded)]
+    return "\r\n".join(["\ufeff" + whole[0], *whole[1:], ""]).encode()
+
+
+def bill(*, payments: int, refunds: int, day: date) -> tuple[bytes, int]:
+    """A bill of so many lines of each kind, and their number."""
+    lines = [payment(number, day) for number in range(payments)] + [refund(number, day) for number in range(refunds)]
+    return text(lines, payments + refunds, payments * 100, refunds * 50), payments + refunds

@@ -1,0 +1,1 @@
+"""Patches that each remove one defence; run.py proves that the test named in a patch notices."""

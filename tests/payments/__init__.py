@@ -1,0 +1,1 @@
+"""The payment rooms on both engines, with a gateway and a biller that answer as a test tells them."""

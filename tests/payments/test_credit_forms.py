@@ -1,0 +1,232 @@
+"""The set-based form of credit and the portable one leave the same rows; and what a paid notice costs on each engine."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from bot.billers.port import Line
+from bot.kernel.clock import ManualClock
+from bot.payments import credit_many, credit_one
+from bot.payments.credit import CREDIT
+from bot.payments.credit_item import Credit, Credited, credit_item
+from bot.payments.ports import PaidFact
+from bot.payments.values import Order
+from bot.storage.database import connect
+from bot.storage.port import Database, Row, Tx, Value
+from tests.payments.scripted_gateway import APP, MCHID
+from tests.payments.world import World, build, populate
+
+TABLES = {
+    "orders": "SELECT * FROM orders ORDER BY id",
+    "charges": "SELECT * FROM charges ORDER BY id",
+    "order_lines": "SELECT * FROM order_lines ORDER BY id",
+    "bills": "SELECT * FROM bills ORDER BY id",
+    "paid_claims": "SELECT * FROM paid_claims ORDER BY claim",
+    "inbox": "SELECT * FROM inbox ORDER BY gateway, account, notice_id",
+    "postings": "SELECT * FROM postings ORDER BY journal, entry_no",
+    "outbox": "SELECT * FROM outbox ORDER BY kind, key",
+    "suspense": "SELECT * FROM suspense ORDER BY id",
+}
+# Given by chance or by the engine, and no part of what an effect means.
+BY_CHANCE = {"outbox": {"id"}, "postings": {"seq"}}
+
+
+class TakenBack(Exception):
+    """Rolls a trial back."""
+
+
+class Counted:
+    """A transaction that counts its statements."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self.engine = tx.engine
+        self.statements = 0
+
+    async def rows(self, sql: str, *values: Value) -> Sequence[Row]:
+        self.statements += 1
+        return await self._tx.rows(sql, *values)
+
+    async def row(self, sql: str, *values: Value) -> Row | None:
+        self.statements += 1
+        return await self._tx.row(sql, *values)
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        self.statements += 1
+        return await self._tx.execute(sql, *values)
+
+    def signal(self, channel: str) -> None:
+        self._tx.signal(channel)
+
+
+async def snapshot(tx: Tx) -> dict[str, list[dict[str, Any]]]:
+    """Everything that a credit may touch, without what chance gives."""
+    return {
+        table: [
+            {column: row[column] for column in dict(row) if column not in BY_CHANCE.get(table, set())}
+            for row in await tx.rows(sql)
+        ]
+        for table, sql in TABLES.items()
+    }
+
+
+async def tried(database: Database, credit: Any) -> tuple[Any, dict[str, list[dict[str, Any]]], int]:
+    """Run a form, look at all rows it leaves, and take it back."""
+    seen: list[Any] = []
+
+    async def trial(tx: Tx) -> None:
+        counted = Counted(tx)
+        result = await credit(counted)
+        seen.extend((result, await snapshot(tx), counted.statements))
+        raise TakenBack
+
+    with pytest.raises(TakenBack):
+        await database.effect(trial)
+    return seen[0], seen[1], seen[2]
+
+
+def item_for(world: World, fact: PaidFact, *, account: str = "main", notice: str = "") -> Credit:
+    return credit_item(
+        fact,
+        gateway="scripted",
+        account=account,
+        owner=(MCHID, frozenset({APP})),
+        notice_id=notice or f"evt-{fact.transaction_id}",
+        kind="TRANSACTION.SUCCESS",
+        digest="digest",
+        trace_id="trace-notice",
+        now=world.clock.now(),
+    )
+
+
+async def opened(world: World, *lines: Line) -> tuple[Order, Credit]:
+    order = await world.order(*lines)
+    ready = await world.open(order)
+    return order, item_for(world, world.gateway.pay(ready.out_trade_no))
+
+
+@pytest.fixture
+async def pg_world(pg_url: str, clock: ManualClock) -> AsyncIterator[World]:
+    """A world on PostgreSQL, the only engine with a set-based form."""
+    database = await connect(pg_url, clock)
+    try:
+        await database.effect(populate)
+        yield build(database, clock)
+    finally:
+        await database.close()
+
+
+async def test_both_forms_leave_the_same_rows_for_everything_ordinary(pg_world: World) -> None:
+    world = pg_world
+    whole, part = await world.bill(10_000, late_fee=50), await world.bill(9_000)
+    closing, closing_item = await opened(world, world.meal(1_000))
+    await world.payments.closing.begin(closing.id)
+    items = [
+        (await opened(world, world.rent(whole), world.meal(3_500), world.power("E1")))[1],
+        (await opened(world, world.rent(part, 4_000)))[1],
+        (await opened(world, world.power("E2")))[1],
+        closing_item,
+    ]
+
+    async def one_by_one(tx: Tx) -> list[Credited | None]:
+        return [await credit_one.credit(tx, item) for item in items]
+
+    portable, rows_of_portable, _ = await tried(world.database, one_by_one)
+    together, rows_of_together, statements = await tried(world.database, lambda tx: credit_many.credit_many(tx, items))
+
+    assert list(together) == portable
+    assert None not in together
+    assert rows_of_together == rows_of_portable
+    assert statements == 1
+
+
+async def test_whatever_is_not_ordinary_is_left_alone_by_the_set_based_form(pg_world: World) -> None:
+    world = pg_world
+    bill = await world.bill()
+    _, good = await opened(world, world.rent(bill))
+    _, twin = await opened(world, world.power("E1"))
+    await world.paid(world.power("E1"))
+    paid_order, paid_item = await opened(world, world.meal())
+    await world.payments.credits.credit(paid_item)
+    failed_order, failed_item = await opened(world, world.meal())
+    await world.execute("UPDATE charges SET state = 'failed' WHERE order_id = $1", failed_order.id)
+    doubted_order, doubted_item = await opened(world, world.meal())
+    await world.execute("UPDATE charges SET failure = 'amount' WHERE order_id = $1", doubted_order.id)
+    _, suspended = await opened(world, world.meal())
+    await world.payments.credits.credit(dataclasses.replace(suspended, amount=1, notice_id="wrong"))
+    await world.execute("UPDATE charges SET failure = NULL WHERE out_trade_no = $1", suspended.out_trade_no)
+    let_go_bill = await world.bill()
+    let_go, let_go_item = await opened(world, world.rent(let_go_bill))
+    await world.execute("UPDATE bills SET state = 'open', held_by = NULL WHERE id = $1", let_go_bill.bill_id)
+    odd = {
+        "foreign": dataclasses.replace(good, foreign="merchant"),
+        "amount": dataclasses.replace(good, amount=good.amount - 1),
+        "currency": dataclasses.replace(good, currency="USD"),
+        "account": dataclasses.replace(good, account="second"),
+        "gateway": dataclasses.replace(good, gateway="other"),
+        "unknown": dataclasses.replace(good, out_trade_no="P0"),
+        "claimed": twin,
+        "paid": dataclasses.replace(paid_item, notice_id="other notice"),
+        "repeat": paid_item,
+        "failed": failed_item,
+        "doubted": doubted_item,
+        "suspended": suspended,
+        "let go": let_go_item,
+    }
+    before = (await tried(world.database, snapshot))[1]
+
+    results, after, statements = await tried(world.database, lambda tx: credit_many.credit_many(tx, [*odd.values()]))
+
+    assert dict(zip(odd, results, strict=True)) == dict.fromkeys(odd)
+    assert after == before
+    assert statements == 1
+    assert paid_order.state == let_go.state == "created"
+    mixed, _, _ = await tried(world.database, lambda tx: credit_many.credit_many(tx, [*odd.values(), good]))
+    assert [result is not None for result in mixed] == [False] * len(odd) + [True]
+
+
+async def test_one_order_twice_in_a_group_is_credited_once(pg_world: World) -> None:
+    _, item = await opened(pg_world, pg_world.meal())
+    query = dataclasses.replace(item, notice_id="query:1", kind="query")
+
+    results, rows, _ = await tried(pg_world.database, lambda tx: credit_many.credit_many(tx, [item, query, item]))
+
+    assert [result is not None for result in results] == [True, False, False]
+    assert len(rows["postings"]) == 2
+
+
+async def test_two_orders_of_one_bill_in_a_group_are_told_apart(pg_world: World) -> None:
+    """Nothing locks them against each other: the unique claim breaks the group, and each is credited on its own."""
+    items = [(await opened(pg_world, pg_world.power("E1")))[1] for _ in range(2)]
+    items.append((await opened(pg_world, pg_world.meal()))[1])
+
+    results = await asyncio.gather(*(pg_world.payments.credits.credit(item) for item in items))
+
+    assert sorted(str(result.outcome) for result in results) == ["applied", "applied", "suspended"]
+    assert await pg_world.audit() == []
+
+
+async def test_an_ordinary_notice_costs_one_round_trip_on_postgresql(pg_world: World) -> None:
+    """One statement that is its own transaction: neither BEGIN nor COMMIT, however many notices share it."""
+    assert CREDIT.single_statement
+    assert CREDIT.many is credit_many.credit_many
+    items = [(await opened(pg_world, pg_world.meal()))[1] for _ in range(20)]
+
+    results, _, statements = await tried(pg_world.database, lambda tx: credit_many.credit_many(tx, items))
+
+    assert (len(results), statements) == (20, 1)
+
+
+async def test_an_ordinary_notice_costs_few_statements_in_its_portable_form(world: World) -> None:
+    """On SQLite they run inside the writer's thread; the figure is kept so that nobody adds to it unawares."""
+    _, meal = await opened(world, world.meal())
+    _, rent = await opened(world, world.rent(await world.bill()))
+    lock = 1 if world.database.engine == "postgresql" else 0
+
+    _, _, for_meal = await tried(world.database, lambda tx: credit_one.credit(tx, meal))
+    _, _, for_rent = await tried(world.database, lambda tx: credit_one.credit(tx, rent))
+
+    assert (for_meal, for_rent) == (7 + lock, 9 + lock)

@@ -1,0 +1,1 @@
+"""Tests of the words: values stay harmless, every message exists, every page can be read."""
