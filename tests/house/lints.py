@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 
-from tests.house.floors import Rule, any_within, within
+from tests.house.floors import FRONT_DOOR, Rule, any_within, within
 from tests.house.names import is_money, is_secret
 from tests.house.tree import Module
 
@@ -17,15 +17,15 @@ CLOCK_OWNERS = frozenset({"datetime", "date"})
 TIME_CLOCKS = frozenset({"time", "time_ns", "localtime", "gmtime", "ctime"})
 
 # Where a fault of one request, job or command must not end the process, and where it is told to a person.
-EDGES = ("bot.web", "bot.workers", "bot.cli", "bot.demo", "bot.__main__", "bot.simulators")
+EDGES = ("bot.web", "bot.workers", *FRONT_DOOR, "bot.simulators")
 
 # Modules on lower floors that begin tasks of their own, whose faults nobody above could tell of: the relay carries
 # jobs for the workers (a deliverer's fault is one failed attempt), a turn outlives the request that brought it.
 TASK_EDGES = ("bot.jobs.relay", "bot.channels.turns")
-MAY_PRINT = ("bot.cli", "bot.demo", "bot.__main__", "bot.simulators.__main__")
+MAY_PRINT = (*FRONT_DOOR, "bot.simulators.__main__")
 
 # The core does not know that it is shown to visitors; these parts set the show up.
-SHOWMEN = ("bot.cli", "bot.demo", "bot.__main__", "bot.wiring", "bot.settings", "bot.simulators")
+SHOWMEN = (*FRONT_DOOR, "bot.wiring", "bot.settings", "bot.simulators")
 SHOW = re.compile(r"(?:^|_)(?:demo|simulated|simulator|sandbox)(?:_mode)?$")
 
 SQL = re.compile(
@@ -138,15 +138,16 @@ def _written(module: Module, node: ast.AST) -> str:
     return "\n".join(module.text.splitlines()[first - 1 : last])
 
 
-# Names that are fixed when the module is loaded may be put in, where the code says so beside it.
+# Names that are fixed when the module is loaded may be put in, where the line or the whole file says why.
 SQL_REASON = re.compile(r"# noqa: S608 - .{20,}")
+SQL_REASON_OF_A_FILE = re.compile(r"^# ruff: noqa: S608 - .{20,}", re.MULTILINE)
 
 
 @_each
 def sql_is_never_put_together(module: Module, node: ast.AST) -> str | None:
     if within(module.name, "bot.storage") or not _built_sql(node):
         return None
-    if SQL_REASON.search(_written(module, node)):
+    if SQL_REASON.search(_written(module, node)) or SQL_REASON_OF_A_FILE.search(module.text):
         return None
     return "SQL put together at run time; write it whole, with placeholders"
 

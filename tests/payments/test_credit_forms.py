@@ -1,4 +1,4 @@
-"""The set-based form of credit and the portable one leave the same rows; and what a paid notice costs on each engine."""
+"""The set-based and the portable form of credit leave the same rows; what a paid notice costs on each engine."""
 
 import asyncio
 import dataclasses

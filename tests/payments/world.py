@@ -17,6 +17,7 @@ from bot.payments.charges import AlreadyPaid, ChargeAsk, Confirming, Ready
 from bot.payments.gatekeeper import Placing
 from bot.payments.policy import Policy
 from bot.payments.ports import PayerId, Way
+from bot.payments.refunds import RefundAsk
 from bot.payments.registry import Gateways
 from bot.payments.room import Means, Payments, furnish
 from bot.payments.values import Charge, Order, Refund
@@ -157,6 +158,13 @@ class World:
         for line in order.lines:
             await self.payments.fulfilment.fulfil_line(line.id)
         return await self.payments.orders.get(order.id)
+
+    async def refund(self, order: Order, *, by: str = "张三", key: str = "", line_id: str | None = None) -> Refund:
+        """Ask for a refund that must be possible."""
+        ask = RefundAsk(order.id, key or f"key-{next(_numbers)}", by, "customer asked", line_id)
+        asked = await self.payments.refunds.request(ask)
+        assert isinstance(asked, Refund), asked
+        return asked
 
     async def tell(self, fact: Any, *, id_: str | None = None, account: str = "main") -> Any:
         notice = self.gateway.notice(fact, id_=id_, account=account)
