@@ -54,7 +54,11 @@ def trace_middleware(clock: Clock) -> Middleware:
         trace_id = new_id("trc", clock.now())
         request[TRACE] = trace_id
         with bind_trace(trace_id):
-            return await _handled(request, handler)
+            response = await _handled(request, handler)
+        if not response.prepared:
+            # Support and the other side's own log find the story of a request by this number.
+            response.headers["X-Trace-Id"] = trace_id
+        return response
 
     return middleware
 

@@ -250,10 +250,17 @@ class World:
             await self.payments.sweeper.sweep_refund(refund_id)
 
 
-def build(database: Database, clock: ManualClock, policy: Policy | None = None) -> World:
+def build(
+    database: Database,
+    clock: ManualClock,
+    policy: Policy | None = None,
+    *,
+    gateway: ScriptedGateway | None = None,
+    biller: ScriptedBiller | None = None,
+) -> World:
     """Put the rooms together over an open database that ``populate`` has filled."""
-    gateway = ScriptedGateway(clock)
-    biller = ScriptedBiller()
+    gateway = gateway or ScriptedGateway(clock)
+    biller = biller or ScriptedBiller()
     vault = Vault.from_secrets([Secret(SECRET)])
     gateways = Gateways({"scripted": gateway}, {"wechat": "scripted"}, "https://pay.example.com")
     policy = policy or Policy()

@@ -19,6 +19,7 @@ from bot.jobs.port import NewJob
 from bot.kernel.clock import Clock
 from bot.kernel.errors import Forbidden, NotFound
 from bot.kernel.ids import new_id
+from bot.outside.logging import current_trace
 from bot.storage.ephemeral_port import Ephemeral
 
 _CONTENT_TYPES: Final = {Format.XML: "application/xml", Format.JSON: "application/json"}
@@ -65,7 +66,7 @@ class OfficialChannel:
         _require_addressee(settings, message, query)
         if push.signed_by:
             await self._require_first_body(settings, door, push)
-        event = to_event(message, account=account, key=push.key, trace_id=new_id("trc", now))
+        event = to_event(message, account=account, key=push.key, trace_id=current_trace() or new_id("trc", now))
         wire = OfficialWire(event, message, push, self._windows, self._clock)
         answer = await self._turns.answer(event, wire, since)
         if not answer:

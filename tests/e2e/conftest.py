@@ -1,0 +1,33 @@
+"""The whole system on each pair of stores."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.demo.run import open_demo
+from bot.kernel.clock import SystemClock
+from tests import engines
+from tests.e2e.driver import Town, visiting
+
+PAIRS = {"sqlite": ("sqlite", "memory"), "postgresql": ("postgresql", "redis")}
+
+
+def _pairs() -> list[str]:
+    chosen = engines.chosen()
+    return [name for name, pair in PAIRS.items() if set(pair) <= set(chosen)]
+
+
+@pytest.fixture(params=_pairs())
+async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Town]:
+    """A running demonstration: SQLite with the in-process store, then PostgreSQL with Redis."""
+    if request.param == "sqlite":
+        request.getfixturevalue("usage").add("memory")
+        urls = {"database_url": str(request.getfixturevalue("sqlite_url")), "redis_url": "memory://"}
+    else:
+        urls = {
+            "database_url": str(request.getfixturevalue("pg_url")),
+            "redis_url": str(request.getfixturevalue("redis_url")),
+        }
+    async with open_demo(SystemClock(), port=0, folder=tmp_path, factor=20, **urls) as demo, visiting(demo) as town:
+        yield town
