@@ -130,9 +130,10 @@ def _bring(stack: contextlib.ExitStack, service: Callable[[], contextlib.Abstrac
     try:
         return stack.enter_context(service())
     except (ServiceMissing, ServiceFailed) as error:
-        if "PYTEST_XDIST_WORKER" in os.environ:
-            pytest.fail(str(error), pytrace=False)
-        pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
+        sentence = str(error)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.fail(sentence, pytrace=False)
+    pytest.exit(sentence, returncode=pytest.ExitCode.TESTS_FAILED)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,11 @@
-"""Bills that the operator keeps itself: found by account, checked by proof, settled by our own books."""
+"""Bills that the operator keeps itself: found by account, checked by proof, booked in our own tables."""
 
-import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
-from bot.billers import quoting
+from bot.billers import bookings, quoting
 from bot.billers.catalogue import Catalogue
 from bot.billers.items import BillItem, ItemDefinition
 from bot.billers.port import (
@@ -25,31 +24,27 @@ from bot.billers.port import (
     Settled,
     Silent,
 )
-from bot.billers.quoting import Priced
-from bot.kernel.clock import Clock, to_micros
-from bot.storage.port import Database, Row, Tx
+from bot.billers.quoting import Owed
+from bot.kernel.clock import Clock
+from bot.kernel.masking import mask_account
+from bot.storage.port import Database, Row
 from bot.storage.vault import Vault
 
 # A bill in one of these states still waits for money; held ones are shown, but belong to an order.
 PAYABLE: Final = frozenset({"open", "held", "partly_paid", "reopened"})
 ACCOUNT: Final = "bills.account"
 HOLDER: Final = "bills.holder"
-_SHOWN: Final = 200
+# Bills shown of one account, the oldest first; whoever owes more pays these before the rest appears.
+SHOWN_MAX: Final = 200
 
-_BILLS = """
-SELECT id, bill_no, account_mask, holder_hash, holder_mask, period, title, amount, paid, due_on, detail, state, held_by
-FROM bills WHERE item_id = $1 AND account_hash = $2
-ORDER BY period, bill_no LIMIT $3
+# The proof is part of the question, so that an unknown account and somebody else's cost and answer the same.
+_BILLS: Final = """
+SELECT id, bill_no, holder_mask, period, title, amount, paid, due_on, detail, state, held_by
+FROM bills WHERE item_id = $1 AND account_hash = $2 AND ($3 = '' OR holder_hash = $3)
+ORDER BY CASE WHEN state IN ('open', 'held', 'partly_paid', 'reopened') THEN 0 ELSE 1 END, period,
+  COALESCE(due_on, ''), bill_no
+LIMIT $4
 """
-_SETTLE = """
-UPDATE bills SET state = 'settled', changed_at = $2 WHERE id = $1 AND state = 'paid'
-"""
-_STATE = "SELECT state FROM bills WHERE id = $1"
-_REOPEN = """
-UPDATE bills SET state = 'reopened', paid = paid - $2, changed_at = $3
-WHERE id = $1 AND state IN ('paid', 'settled', 'partly_paid') AND paid >= $2
-"""
-_TOLD = "SELECT state FROM order_lines WHERE id = $1"
 
 
 class HostedBiller:
@@ -64,78 +59,65 @@ class HostedBiller:
     async def find(self, query: BillQuery) -> Found | NotFound | Later:
         """Return the payable bills of an account. A wrong proof costs and answers what an unknown account does."""
         item = await self._catalogue.item(query.item_id)
-        rows = await self._rows(item.id, query.account)
-        if not rows or not self._proven(item.definition, rows, query.fields):
+        account, rows = await self._rows(item, query.account, query.fields)
+        if not rows:
             return NotFound()
-        at = self._clock.now()
-        bills = (_bill(item.definition, row, at) for row in rows if row["state"] in PAYABLE)
+        bills = _payable(item.definition, rows, self._clock.now())
         return Found(
-            account=query.account,
-            account_mask=rows[-1]["account_mask"],
-            holder_mask=rows[-1]["holder_mask"],
+            account=account,
+            account_mask=mask_account(account),
+            holder_mask=str(rows[0]["holder_mask"]),
             bills=tuple(bill for bill in bills if query.period is None or bill.period == query.period),
         )
 
     async def quote(self, lines: Sequence[Line], at: datetime, store_id: str | None = None) -> Quote | Refusal | Later:
-        if not lines:
-            return Refusal("nothing_chosen")
-        item = await self._catalogue.item(lines[0].item_id)
-        now_owed: dict[str, Bill] = {}
-        for account in {line.account for line in lines if line.bill is not None}:
-            rows = await self._rows(item.id, account)
-            now_owed |= {row["bill_no"]: _bill(item.definition, row, at) for row in rows if row["state"] in PAYABLE}
-        if item.definition.oldest_first and _skips_older(lines, now_owed):
-            return Refusal("oldest_first")
-        priced = [Priced(line, now_owed.get(line.bill.bill_no) if line.bill else None) for line in lines]
-        return quoting.quote(item, priced, at, store_id)
+        async def ask(item: BillItem, line: Line) -> Owed:
+            _, rows = await self._rows(item, line.account, line.fields)
+            bills = _payable(item.definition, rows, at)
+            return Owed({bill.bill_no: bill for bill in bills}, known=bool(rows))
+
+        return await quoting.quote(self._catalogue, lines, at, store_id, ask)
 
     async def settle(self, line: PaidLine) -> Settled | Pending | Refused | Silent:
-        """Our own books are the biller's: what credit marked as paid becomes settled."""
-        bill_id = line.bill_id
-        if bill_id is None:
+        """Book what the payments have noted on the bill. What is paid on no bill leaves nothing to book."""
+        if line.bill_id is None:
             return Settled(ref=line.id)
-
-        async def work(tx: Tx) -> Settled | Refused:
-            await tx.execute(_SETTLE, bill_id, to_micros(self._clock.now()))
-            row = await tx.row(_STATE, bill_id)
-            if row is None or row["state"] not in ("settled", "partly_paid"):
-                return Refused("closed", "" if row is None else str(row["state"]))
-            return Settled(ref=bill_id)
-
-        return await self._database.effect(work)
+        return await self._database.effect(lambda tx: bookings.settle(tx, line, self._clock.now()))
 
     async def settle_status(self, line: PaidLine) -> Settled | Pending | Refused | Silent | None:
-        return await self.settle(line)
+        return await bookings.settlement(self._database, line)
 
     async def undo(self, line: PaidLine, reason: str) -> Reversed | Pending | Refused | Silent:
-        """Open the bill again; repeated for a line that is already reversed it changes nothing."""
-        bill_id = line.bill_id
-        if bill_id is None:
+        """Take the payment off the bill, once for each line, and open the bill again."""
+        if line.bill_id is None:
             return Reversed(ref=line.id)
-
-        async def work(tx: Tx) -> Reversed | Refused:
-            told = await tx.row(_TOLD, line.id)
-            if told is not None and told["state"] == "reversed":
-                return Reversed(ref=bill_id)
-            if await tx.execute(_REOPEN, bill_id, line.amount - line.late_fee, to_micros(self._clock.now())) != 1:
-                return Refused("closed")
-            return Reversed(ref=bill_id)
-
-        return await self._database.effect(work)
+        return await self._database.effect(lambda tx: bookings.undo(tx, line, self._clock.now()))
 
     async def undo_status(self, line: PaidLine) -> Reversed | Pending | Refused | Silent | None:
-        return None
+        return await bookings.reversal(self._database, line)
 
-    async def _rows(self, item_id: str, account: str) -> Sequence[Row]:
-        blind = self._vault.blind(account, f"{ACCOUNT}:{item_id}")
-        return await self._database.rows(_BILLS, item_id, blind, _SHOWN)
+    async def _rows(self, item: BillItem, account: str, fields: Mapping[str, str]) -> tuple[str, Sequence[Row]]:
+        """Return the account in its canonical form, and its bills if the fields prove that it is the asker's."""
+        field = item.definition.account
+        account = account if field is None else field.canonical(account)
+        blind = account_blind(self._vault, item.id, account)
+        proof = next(iter(item.definition.proofs), None)
+        holder = "" if proof is None else holder_blind(self._vault, blind, proof.canonical(fields.get(proof.key, "")))
+        return account, await self._database.rows(_BILLS, item.id, blind, holder, SHOWN_MAX)
 
-    def _proven(self, definition: ItemDefinition, rows: Sequence[Row], fields: Mapping[str, str]) -> bool:
-        proofs = definition.proofs
-        if not proofs:
-            return True
-        given = self._vault.blind(fields.get(proofs[0].key, ""), HOLDER)
-        return any(hmac.compare_digest(given, row["holder_hash"] or "") for row in rows)
+
+def account_blind(vault: Vault, item_id: str, account: str) -> str:
+    """Return what the bills of an account, in canonical form, are found by."""
+    return vault.blind(account, f"{ACCOUNT}:{item_id}")
+
+
+def holder_blind(vault: Vault, account_hash: str, holder: str) -> str:
+    """Return a proof in canonical form as it is stored: bound to its account, so that equal names do not show."""
+    return vault.blind(holder, f"{HOLDER}:{account_hash}")
+
+
+def _payable(definition: ItemDefinition, rows: Sequence[Row], at: datetime) -> list[Bill]:
+    return [_bill(definition, row, at) for row in rows if row["state"] in PAYABLE]
 
 
 def _bill(definition: ItemDefinition, row: Row, at: datetime) -> Bill:
@@ -152,15 +134,3 @@ def _bill(definition: ItemDefinition, row: Row, at: datetime) -> Bill:
         held_by=row["held_by"],
         detail=json.loads(row["detail"]),
     )
-
-
-def _skips_older(lines: Sequence[Line], owed: Mapping[str, Bill]) -> bool:
-    """Tell whether an unchosen bill is older than a chosen one, by period."""
-    chosen = {line.bill.bill_no for line in lines if line.bill}
-    newest = max((owed[number].period or "" for number in chosen if number in owed), default="")
-    return any(number not in chosen and (bill.period or "") < newest for number, bill in owed.items())
-
-
-def hosted_item(item: BillItem) -> bool:
-    """Tell whether the operator itself keeps the bills of this item."""
-    return item.biller == "hosted"

@@ -25,8 +25,15 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
+def _of_the_wall(clock: time) -> time:
+    if clock.tzinfo is not None:
+        raise ValueError("opening hours are Shanghai time; write them without an offset")
+    return clock
+
+
 Pattern = Annotated[str, Field(max_length=_MAX_PATTERN), AfterValidator(_compiles)]
 Fen = Annotated[int, Field(ge=0, le=MAX_FEN, strict=True)]
+WallTime = Annotated[time, AfterValidator(_of_the_wall)]
 
 
 class _Model(BaseModel):
@@ -54,29 +61,23 @@ class InputField(_Model):
     label: Annotated[str, Field(min_length=1, max_length=20)]
     help: Annotated[str, Field(max_length=120)] = ""
     pattern: Pattern = r"\S.{0,63}"
-    form: Literal["plain", "digits", "upper", "room"] = "plain"
+    form: Form = "plain"
     choices: tuple[Choice, ...] = ()
     required: bool = True
     proof: bool = False
 
     def canonical(self, text: str) -> str:
-        """Return ``text`` (already normalised) in the one form in which this field is stored and compared."""
-        compact = _SEPARATORS.sub("", text)
-        match self.form:
-            case "digits":
-                return compact.replace("-", "").upper().replace("O", "0")
-            case "upper":
-                return compact.replace("-", "").replace("·", "").upper()
-            case "room":
-                return _ROOM_END.sub("", _ROOM_PART.sub("-", compact)).strip("-")
-            case "plain":
-                return compact
+        """Return ``text`` in the one form in which this field is stored and compared; a choice's label as its value."""
+        if self.choices:
+            said = normalise(text)
+            return next((choice.value for choice in self.choices if said in (choice.label, choice.value)), said)
+        return forms.canonical(self.form, text)
 
     def accepts(self, value: str) -> bool:
-        """Tell whether a value, already normalised, has the form of this field."""
+        r"""Tell whether a value in canonical form is one of this field; ``\d`` in a pattern means 0 to 9."""
         if self.choices:
             return any(choice.value == value for choice in self.choices)
-        return len(value) <= 128 and re.fullmatch(self.pattern, value) is not None
+        return len(value) <= VALUE_MAX and re.fullmatch(self.pattern, value, re.ASCII) is not None
 
 
 class AmountKind(StrEnum):
@@ -85,6 +86,10 @@ class AmountKind(StrEnum):
     EXACT_OR_LESS = "exact_or_less"
     ANY = "any"
     PRESETS = "presets"
+
+
+# Rules under which less than a whole bill may be paid.
+_DIVISIBLE: Final = frozenset({AmountKind.EXACT_OR_LESS, AmountKind.ANY})
 
 
 class AmountRule(_Model):
@@ -101,6 +106,8 @@ class AmountRule(_Model):
             raise ValueError("minimum must be at least 1 fen and not above maximum")
         if self.kind is AmountKind.PRESETS and not self.presets:
             raise ValueError("the rule presets needs presets")
+        if any(not self.minimum <= preset <= self.maximum for preset in self.presets):
+            raise ValueError("presets lie between minimum and maximum")
         return self
 
     def allows(self, amount: int, owed: int | None) -> bool:
@@ -123,28 +130,37 @@ class AmountRule(_Model):
 class Hours(_Model):
     """Opening hours in Shanghai time; a window may cross midnight, equal ends mean the whole day."""
 
-    opens: time = time(0, 0)
-    closes: time = time(0, 0)
+    opens: WallTime = time(0, 0)
+    closes: WallTime = time(0, 0)
     weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5, 6, 7)
 
     def covers(self, moment: datetime) -> bool:
         local = moment.astimezone(SHANGHAI)
-        if local.isoweekday() not in self.weekdays:
-            return False
-        clock = local.time()
+        day, clock = local.isoweekday(), local.time()
         if self.opens == self.closes:
-            return True
+            return day in self.weekdays
         if self.opens < self.closes:
-            return self.opens <= clock < self.closes
-        return clock >= self.opens or clock < self.closes
+            return day in self.weekdays and self.opens <= clock < self.closes
+        # What is open past midnight is still the evening that began the day before.
+        evening = day if clock >= self.opens else (day - 2) % 7 + 1
+        return evening in self.weekdays and (clock >= self.opens or clock < self.closes)
 
 
 class Outage(_Model):
     """A planned window in which the biller takes nothing."""
 
-    starts: datetime
-    ends: datetime
-    reason: str = ""
+    starts: AwareDatetime
+    ends: AwareDatetime
+    reason: Annotated[str, Field(max_length=60)] = ""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.starts >= self.ends:
+            raise ValueError("an outage ends after it starts")
+        return self
+
+    def covers(self, moment: datetime) -> bool:
+        return self.starts <= moment < self.ends
 
 
 class LateFee(_Model):
@@ -183,7 +199,6 @@ class ItemDefinition(_Model):
     oldest_first: bool = False
     several: bool = True
     quote_seconds: Annotated[int, Field(ge=60, le=7200)] = 900
-    refundable: bool = True
     notes: Annotated[str, Field(max_length=200)] = ""
 
     @model_validator(mode="after")
@@ -193,15 +208,25 @@ class ItemDefinition(_Model):
         keys = [field.key for field in self.fields] + ([self.account.key] if self.account else [])
         if len(keys) != len(set(keys)):
             raise ValueError("two fields share a key")
+        if any(field.proof and not field.required for field in self.fields):
+            raise ValueError("a proof of belonging is always required")
+        parts = self.amount.kind is AmountKind.EXACT_OR_LESS
+        if (parts and not self.partial) or (self.partial and self.amount.kind not in _DIVISIBLE):
+            raise ValueError("partial goes with the rules exact_or_less and any, and the former with partial")
         return self
 
     @property
     def proofs(self) -> tuple[InputField, ...]:
         return tuple(field for field in self.fields if field.proof)
 
-    def open_at(self, moment: datetime) -> bool:
-        """Tell whether payments are taken at a moment."""
-        return self.hours.covers(moment) and not any(gap.starts <= moment < gap.ends for gap in self.outages)
+    @property
+    def billed(self) -> bool:
+        """Whether bills have to be asked for before anything is paid."""
+        return self.flow in (Flow.FETCH, Flow.TWO_STEP)
+
+    def outage_at(self, moment: datetime) -> Outage | None:
+        """Return the planned outage that covers a moment."""
+        return next((outage for outage in self.outages if outage.covers(moment)), None)
 
 
 class BillItem(_Model):
@@ -213,6 +238,17 @@ class BillItem(_Model):
     merchant_short_name: str
     scene: str
     name: str
-    biller: str
+    biller: str  # ``hosted``, or the key of a connector in the configuration.
     definition: ItemDefinition
     state: Literal["active", "paused"]
+
+    @property
+    def hosted(self) -> bool:
+        """Whether the operator itself keeps the bills of this item."""
+        return self.biller == HOSTED
+
+    @model_validator(mode="after")
+    def _keepable(self) -> Self:
+        if self.hosted and len(self.definition.proofs) > 1:
+            raise ValueError("a hosted bill keeps one proof of belonging")
+        return self

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+# How many bills and amounts one quote may hold.
+LINES_MAX: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,12 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A price cannot be given; ``code`` names the message that says why (``amount_range``, ``closed_hours``, …)."""
+    """No; ``code`` names the message that says why and ``facts`` are its values.
+
+    Of quotes: ``nothing_chosen``, ``one_at_a_time``, ``too_many``, ``bill_twice``, ``item_paused``, ``outage``,
+    ``closed_hours``, ``bill_needed``, ``bill_gone``, ``bill_held``, ``bill_changed``, ``whole_bill``,
+    ``oldest_first``, ``amount_range``; the payments add their own.
+    """
 
     code: str
     facts: Mapping[str, str | int] = field(default_factory=dict)
@@ -158,7 +166,10 @@ class SceneBiller(Protocol):
     async def find(self, query: BillQuery) -> Found | NotFound | Later: ...
 
     async def quote(self, lines: Sequence[Line], at: datetime, store_id: str | None = None) -> Quote | Refusal | Later:
-        """Check the lines against the item's rules and, where they name bills, against the bills as they stand."""
+        """Check lines of one item against its rules and against the bills as they stand.
+
+        Raises NotFound for an unknown item, ValueError for lines of several items.
+        """
         ...
 
     async def settle(self, line: PaidLine) -> Settled | Pending | Refused | Silent: ...

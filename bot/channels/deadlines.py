@@ -32,16 +32,15 @@ class Deadlines(Generic[Outcome]):
             self._sleeper = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
+        # It sleeps before it looks: most waits end at once, and a watch that ended with them would be begun anew
+        # for each.
         while self._waiting:
-            at, _, future = self._waiting[0]
-            left = at - self._clock.monotonic()
-            if left > 0 and not future.done():
-                self._wakes_at = at
-                await self._clock.sleep(left)
-                continue
-            heapq.heappop(self._waiting)
-            if not future.done():
-                future.set_result(self._outcome)
+            self._wakes_at = self._waiting[0][0]
+            await self._clock.sleep(self._wakes_at - self._clock.monotonic())
+            while self._waiting and (self._waiting[0][0] <= self._clock.monotonic() or self._waiting[0][2].done()):
+                _, _, future = heapq.heappop(self._waiting)
+                if not future.done():
+                    future.set_result(self._outcome)
         self._sleeper = None
 
     async def close(self) -> None:

@@ -274,8 +274,10 @@ class Turns:
 
     async def _keep(self) -> None:
         """Renew the leases of the turns that take long, and end those that take too long."""
-        while self._running:
+        while True:
             await self._clock.sleep(self._pace.lease / 3)
+            if not self._running:
+                break
             now = self._clock.monotonic()
             slow = [t for t in self._running.values() if t.owned and now - t.since > self._pace.lease / 4]
             # A lease that could not be renewed is tried again in the next round; at worst the message is handled
@@ -298,4 +300,5 @@ def _lock(turn: _Turn) -> str:
 
 
 def _state(turn: _Turn) -> str:
+    # The braces keep both on one node of a cluster.
     return f"turned:{{{turn.event.key}}}"

@@ -11,7 +11,9 @@ class NewJob:
     """Something that must happen after this commit.
 
     ``key`` makes it unique within its kind: a second job with the same key is not created. ``dest`` names the
-    receiver whose slowness must starve nobody else (a gateway account, a biller, an official account).
+    receiver whose slowness must starve nobody else (a gateway account, a biller, an official account). The payload
+    of a ``private`` job is personal data: it is sealed in the table and wiped when the job is done. Keys and
+    receivers are always in clear.
     """
 
     kind: str
@@ -20,6 +22,7 @@ class NewJob:
     payload: Mapping[str, Any]
     trace_id: str
     due_at: datetime | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,14 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """Will never succeed by repetition; becomes a case on a person's desk."""
+    """Will never succeed by repetition; becomes a case on a person's desk.
+
+    Without ``to_desk`` it is over instead, with the reason noted: nobody could do anything about it, as when a
+    customer has left and cannot be written to.
+    """
 
     reason: str
+    to_desk: bool = True
 
 
 class Deliverer(Protocol):

@@ -41,7 +41,8 @@ _SUSPENSE_APPLIED: Final = SUSPENSE.move("held", to="applied")
 
 _READ: Final = """
 SELECT i.outcome AS inbox_outcome, i.charge_id AS inbox_charge_id,
-  s.id AS suspense_id, s.reason AS suspense_reason, s.state AS suspense_state,
+  s.id AS suspense_id, s.reason AS suspense_reason, s.state AS suspense_state, s.amount AS suspense_amount,
+  s.currency AS suspense_currency,
   c.id AS charge_id, c.state AS charge_state, c.gateway, c.gateway_account, c.amount, c.currency, t.id AS credited_to,
   o.id AS order_id, o.state AS order_state, o.amount AS order_amount, o.merchant_id, o.trace_id
 FROM (SELECT 1 AS one) AS x
@@ -178,12 +179,21 @@ async def _suspended_before(context: _Context, suspense: Row, decision: Decision
         return context.result(Outcome.APPLIED, repeated=True)
     correctable = reason in CONTRADICTING and suspense["suspense_state"] == "held"
     if decision.course is not Course.APPLY or not correctable:
+        await _differs(context, suspense, decision)
         return context.result(Outcome.SUSPENDED, reason, repeated=True)
     suspense_id = suspense["suspense_id"]
     await _surely(_SUSPENSE_APPLIED(context.tx, suspense_id, context.item.at))
     now = from_micros(context.item.at)
     await reverse(context.tx, f"suspend:{suspense_id}", f"unsuspend:{suspense_id}", context.refs, now)
     return None
+
+
+async def _differs(context: _Context, suspense: Row, decision: Decision) -> None:
+    """Call a person when the same transaction is told with another sum than the one that lies in suspense."""
+    item = context.item
+    if (item.amount, item.currency) != (suspense["suspense_amount"], suspense["suspense_currency"]):
+        job = _case(context, "contradiction", item.notice_id, decision.reason)
+        await enqueue(context.tx, [job], from_micros(item.at))
 
 
 def payable(lines: Sequence[Row], *, late: bool) -> bool:

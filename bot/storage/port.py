@@ -27,7 +27,8 @@ class Tx(Reader, Protocol):
     """One open transaction.
 
     Work inside it awaits nothing but the transaction itself: no network, no sleep, no lock. SQLite's engine enforces
-    this, because there the work runs to its end in the writer's thread.
+    this, because there the work runs to its end in the writer's thread; so it also leaves alone whatever tasks of the
+    loop may be changing meanwhile, and hands its findings back as its result.
 
     A statement that fails ends the transaction: catching its error inside the work saves nothing, on either engine.
     Write ``ON CONFLICT DO NOTHING`` and look at the number of rows where a conflict is an ordinary answer. A sequence

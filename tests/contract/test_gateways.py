@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.gateways import GATEWAYS
+from bot.gateways import GATEWAYS, WALLETS
 from bot.kernel.clock import ManualClock
 from bot.kernel.errors import Misconfigured
 from bot.payments.ports import (
@@ -69,6 +69,10 @@ def test_it_is_registered_under_its_own_name(name: str) -> None:
     assert set(WAYS) & rig.gateway.can
 
 
+def test_every_wallet_is_served_by_a_registered_gateway() -> None:
+    assert set(WALLETS.values()) <= set(GATEWAYS)
+
+
 @pytest.mark.parametrize("name", sorted(GATEWAYS))
 def test_a_useless_account_is_refused_with_a_remedy(name: str) -> None:
     with pytest.raises(Misconfigured) as refusal:
@@ -96,7 +100,8 @@ async def test_create_hands_over_what_the_payer_needs(rig: Rig) -> None:
 
         assert isinstance(outcome, Created), way
         assert outcome.handover
-        assert all(isinstance(value, str) and value for value in outcome.handover.values())
+        assert {type(value) for value in outcome.handover.values()} == {str}
+        assert all(outcome.handover.values())
 
 
 async def test_a_create_without_answer_is_repeated_identically_and_stays_unknown(rig: Rig) -> None:

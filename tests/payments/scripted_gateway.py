@@ -111,7 +111,7 @@ class ScriptedGateway:
         kind = "TRANSACTION.SUCCESS" if isinstance(fact, PaidFact) else "REFUND"
         return Notice(id=number, account=account, fact=fact, kind=kind, body_digest="digest")
 
-    def console_refund(self, out_trade_no: str, number: str, amount: int) -> RefundFact:
+    def console_refund(self, out_trade_no: str, number: str, amount: int) -> RefundFact | Declined:
         """The merchant refunds in the gateway's own console."""
         charge = self.charges[out_trade_no].request
         request = NewRefund(number, out_trade_no, charge.account, amount, charge.amount, "CNY", "console", "")
@@ -190,9 +190,11 @@ class ScriptedGateway:
             known.state = "closed"
         return self._state(number)
 
-    def _refunded(self, request: NewRefund, state: RefundState) -> RefundFact:
+    def _refunded(self, request: NewRefund, state: RefundState) -> RefundFact | Declined:
         if request.out_refund_no in self.refunds:
             return self.refunds[request.out_refund_no].fact
+        if request.amount > self._refundable(request.out_trade_no):
+            return Declined("over_refund", "INVALID_REQUEST")
         fact = RefundFact(
             out_refund_no=request.out_refund_no,
             out_trade_no=request.out_trade_no,
@@ -206,6 +208,13 @@ class ScriptedGateway:
         )
         self.refunds[request.out_refund_no] = UpstreamRefund(request, fact)
         return fact
+
+    def _refundable(self, out_trade_no: str) -> int:
+        """What was paid and not given back or being given back; a charge that only a test's notice paid has it all."""
+        charge = self.charges[out_trade_no]
+        paid = charge.fact.amount if charge.fact is not None else charge.request.amount
+        given = [entry.fact for entry in self.refunds.values() if entry.request.out_trade_no == out_trade_no]
+        return paid - sum(fact.amount for fact in given if fact.state is not RefundState.FAILED)
 
     def _refund_state(self, number: str) -> RefundFact | Missing:
         known = self.refunds.get(number)

@@ -38,11 +38,34 @@ def servant() -> tuple[int, int] | None:
     raise ServiceFailed("there is neither a user postgres nor a user nobody to run PostgreSQL as")
 
 
+def _family() -> str:
+    """How our temporary folders are named; a process number means something in its own namespace only."""
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        namespace = 0
+    return f"scenepay-{namespace}-"
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed runs have left behind, forty megabytes each."""
+    for folder in parent.glob(f"{_family()}*-*"):
+        pid = folder.name.removeprefix(_family()).partition("-")[0]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, PermissionError):
+            continue
+
+
 def scratch() -> Path:
     """A temporary folder that belongs to the servers' user and that this user can reach."""
     parents = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
     reachable = [p for p in parents if all(q.stat().st_mode & stat.S_IXOTH for q in (p, *p.parents))]
-    folder = Path(tempfile.mkdtemp(prefix="scenepay-", dir=reachable[0] if reachable else None))
+    parent = reachable[0] if reachable else parents[0]
+    _sweep(parent)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_family()}{os.getpid()}-", dir=parent))
     if owner := servant():
         os.chown(folder, *owner)
     return folder

@@ -145,10 +145,10 @@ def test_no_server_outlives_its_end() -> None:
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="the death signal is Linux's, set by util-linux")
 def test_no_server_outlives_a_killed_run() -> None:
     """Whoever kills pytest with SIGKILL is not left with servers that nobody stops."""
-    program = "from tests.services import start_redis; import os; print(start_redis().process.pid, flush=True); "
-    program += "os.kill(os.getpid(), 9)"
+    program = "from tests.services import start_redis; import os; server = start_redis().process; "
+    program += "print(server.pid, server.folder, flush=True); os.kill(os.getpid(), 9)"
     killed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    pid = int(killed.stdout)
+    pid, folder = killed.stdout.split()
 
     deadline = time.monotonic() + 5
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
@@ -157,6 +157,8 @@ def test_no_server_outlives_a_killed_run() -> None:
         time.sleep(0.01)
     else:
         assert not Path(f"/proc/{pid}").exists()
+    with start_redis():
+        assert not Path(folder).exists(), "the next start sweeps up"
 
 
 def test_paths_of_urls_are_replaced() -> None:

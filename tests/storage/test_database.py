@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import contextvars
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
 from typing import Any
 
 import hypothesis
@@ -24,26 +24,12 @@ from bot.storage.errors import (
     Violated,
     WorkAwaited,
 )
-from bot.storage.port import Batch, Database, Tx
-
-INSERT = "INSERT INTO scratch (id, name, n) VALUES ($1, $2, $3)"
+from bot.storage.port import Database, Tx
+from tests.storage.forms import ADD, INSERT, count, insert
 
 
 class Halt(BaseException):
     """Neither an Exception nor a cancellation."""
-
-
-async def count(database: Database) -> int:
-    row = await database.row("SELECT count(*) AS c FROM scratch")
-    assert row is not None
-    return int(row["c"])
-
-
-def insert(id_: int, name: str = "", n: int = 0) -> Callable[[Tx], Awaitable[int]]:
-    async def work(tx: Tx) -> int:
-        return await tx.execute(INSERT, id_, name or f"name {id_}", n)
-
-    return work
 
 
 class TestEffect:
@@ -260,7 +246,9 @@ class TestRefusals:
     @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])
     async def test_immutable_rows_stay(self, database: Database, statement: Any) -> None:
         async def write(tx: Tx) -> None:
-            await tx.execute("INSERT INTO audit (actor, action, subject, trace_id, at) VALUES ('a', 'b', 'c', 'd', 0)")
+            await tx.execute(
+                "INSERT INTO audit (actor, action, subject, trace_id, at) VALUES ($1, 'b', 'c', 'd', 0)", statement
+            )
 
         async def change(tx: Tx) -> None:
             await tx.execute(statement)
@@ -269,20 +257,20 @@ class TestRefusals:
         with pytest.raises(Immutable):
             await database.effect(change)
 
-        assert len(await database.rows("SELECT actor FROM audit WHERE actor = 'a'")) == 1
+        assert len(await database.rows("SELECT actor FROM audit WHERE actor = $1", statement)) == 1
 
     async def test_nor_can_they_be_replaced_or_truncated(self, database: Database) -> None:
-        sqlite = (
-            "INSERT OR REPLACE INTO audit (seq, actor, action, subject, trace_id, at) VALUES (1, 'x', '', '', '', 0)"
+        replace = (
+            "INSERT OR REPLACE INTO audit (seq, actor, action, subject, trace_id, at) VALUES (99999, '', '', '', '', 0)"
         )
 
         async def write(tx: Tx) -> None:
             await tx.execute(
-                "INSERT INTO audit (seq, actor, action, subject, trace_id, at) VALUES (1, 'a', 'b', 'c', 'd', 0)"
+                "INSERT INTO audit (seq, actor, action, subject, trace_id, at) VALUES (99999, 'a', 'b', 'c', 'd', 0)"
             )
 
         async def wipe(tx: Tx) -> None:
-            await tx.execute("TRUNCATE audit" if tx.engine == "postgresql" else sqlite)
+            await tx.execute("TRUNCATE audit" if tx.engine == "postgresql" else replace)
 
         await database.effect(write)
         with pytest.raises(Immutable):
@@ -338,6 +326,16 @@ class TestStatements:
             )
 
         assert [row["id"] for row in rows] == wanted
+
+    async def test_enumerations_and_flags_are_their_values(self, database: Database) -> None:
+        class State(StrEnum):
+            PAID = "paid"
+
+        await database.effect(insert(1, State.PAID, n=True))
+
+        row = await database.row("SELECT name, n FROM scratch WHERE name = $1", State.PAID)
+        assert row is not None
+        assert (row["name"], row["n"]) == ("paid", 1)
 
     async def test_values_come_back_as_they_went_in(self, database: Database) -> None:
         """style.md §7.9: the layer alters nothing, markup and quotes included."""
@@ -412,138 +410,6 @@ class TestStream:
     async def test_a_wrong_statement_is_reported(self, database: Database) -> None:
         with pytest.raises(StoreFault):
             [row async for row in database.stream("SELECT nothing FROM scratch")]
-
-
-def pair(item: tuple[int, str]) -> str:
-    return f"{item[0]} {item[1]}"
-
-
-async def add_one(tx: Tx, item: tuple[int, str]) -> str:
-    await tx.execute("INSERT INTO scratch (id, name, n) VALUES ($1, $2, 1)", *item)
-    tx.signal("added")
-    return pair(item)
-
-
-async def add_many(tx: Tx, items: Sequence[tuple[int, str]]) -> list[str]:
-    await tx.execute(
-        "INSERT INTO scratch (id, name, n) SELECT id, name, 1 FROM unnest($1::int[], $2::text[]) AS i(id, name)",
-        [id_ for id_, _ in items],
-        [name for _, name in items],
-    )
-    tx.signal("added")
-    return [pair(item) for item in items]
-
-
-async def add_many_in_two(tx: Tx, items: Sequence[tuple[int, str]]) -> list[str]:
-    results = await add_many(tx, items)
-    await tx.execute("UPDATE scratch SET n = n + 0 WHERE id = ANY($1::int[])", [id_ for id_, _ in items])
-    return results
-
-
-ADD = Batch("add", add_one, add_many, single_statement=True)
-FORMS = [
-    pytest.param(Batch("only one", add_one), id="one"),
-    pytest.param(Batch("in a transaction", add_one, add_many_in_two), id="many"),
-    pytest.param(ADD, id="single"),
-]
-
-
-@pytest.mark.parametrize("form", FORMS)
-class TestBatch:
-    async def test_results_and_rows_are_those_of_the_portable_form(
-        self, database: Database, form: Batch[tuple[int, str], str]
-    ) -> None:
-        items = [(i, f"item {i}") for i in range(150)]
-
-        results = await asyncio.gather(*(database.batch(form, item) for item in items))
-
-        assert results == [pair(item) for item in items]
-        rows = await database.rows("SELECT id, name, n FROM scratch ORDER BY id")
-        assert [(row["id"], row["name"], row["n"]) for row in rows] == [(*item, 1) for item in items]
-
-    async def test_an_item_that_is_refused_spoils_only_itself(
-        self, database: Database, form: Batch[tuple[int, str], str]
-    ) -> None:
-        await database.effect(insert(13, "taken"))
-        results = await asyncio.gather(
-            *(database.batch(form, (i, f"item {i}")) for i in range(40)), return_exceptions=True
-        )
-
-        assert [i for i, result in enumerate(results) if isinstance(result, Duplicate)] == [13]
-        assert await count(database) == 40
-
-    async def test_an_item_whose_caller_left_is_whole_or_nothing(
-        self, database: Database, form: Batch[tuple[int, str], str]
-    ) -> None:
-        tasks = [asyncio.create_task(database.batch(form, (i, f"item {i}"))) for i in range(60)]
-        await asyncio.sleep(0)
-        for task in tasks[::2]:
-            task.cancel()
-
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-
-        stored = {row["id"] for row in await database.rows("SELECT id FROM scratch")}
-        assert {i for i, result in enumerate(results) if isinstance(result, str)} <= stored
-        assert set(range(1, 60, 2)) <= stored
-
-    async def test_its_signals_go_out(self, database: Database, form: Batch[tuple[int, str], str]) -> None:
-        listener = asyncio.create_task(database.heard("added", 10))
-        await asyncio.sleep(0.01)
-
-        await database.batch(form, (1, "x"))
-
-        assert await listener
-
-
-class TestSignals:
-    async def test_a_commit_wakes_and_a_rollback_does_not(self, database: Database) -> None:
-        async def signal(tx: Tx) -> None:
-            tx.signal("news")
-
-        async def fail(tx: Tx) -> None:
-            tx.signal("news")
-            raise ValueError
-
-        # PostgreSQL's listener rings everybody once when it has connected.
-        await database.heard("news", 0.05)
-        with pytest.raises(ValueError):
-            await database.effect(fail)
-        assert not await database.heard("news", 0.02)
-
-        listener = asyncio.create_task(database.heard("news", 10))
-        other = asyncio.create_task(database.heard("news", 10))
-        elsewhere = asyncio.create_task(database.heard("olds", 0.05))
-        await asyncio.sleep(0.01)
-        await database.effect(signal)
-
-        assert await listener
-        assert await other
-        assert not await elsewhere
-
-    async def test_a_signal_between_two_waits_is_kept(self, database: Database) -> None:
-        async def signal(tx: Tx) -> None:
-            tx.signal("news")
-
-        await database.heard("news", 0.05)
-        await database.effect(signal)
-
-        assert await database.heard("news", 0)
-        assert not await database.heard("news", 0.02)
-
-    async def test_another_process_is_heard(self, database: Database, database_url: str) -> None:
-        other = await connect(database_url, SystemClock())
-
-        async def signal(tx: Tx) -> None:
-            await tx.execute(INSERT, 1, "from elsewhere", 1)
-            tx.signal("news")
-
-        await database.heard("news", 0.05)
-        listener = asyncio.create_task(database.heard("news", 10))
-        await asyncio.sleep(0.05)
-        await other.effect(signal)
-
-        assert await listener
-        await other.close()
 
 
 class TestLife:

@@ -127,7 +127,6 @@ class TestCancellation:
 class TestRepetition:
     async def test_a_deadlock_is_tried_again(self, pg_url: str) -> None:
         database = await connect(pg_url, SystemClock())
-        run_sql(pg_url, "ALTER SYSTEM SET deadlock_timeout = '50ms'", "SELECT pg_reload_conf()")
         await database.effect(make_scratch)
         for i in (1, 2):
             await database.effect(lambda tx, i=i: tx.execute(INSERT, i, f"n{i}", 0))  # type: ignore[misc]
@@ -137,6 +136,7 @@ class TestRepetition:
         async def cross(tx: Tx, first: int, second: int) -> None:
             nonlocal tries
             tries += 1
+            await tx.execute("SET LOCAL deadlock_timeout = '50ms'")
             await tx.execute("UPDATE scratch SET n = n + 1 WHERE id = $1", first)
             if tries <= 2:
                 await both_in.wait()
@@ -281,7 +281,7 @@ class TestLostConnections:
         async def signal(tx: Tx) -> None:
             tx.signal("news")
 
-        await one.heard("news", 0.05)
+        assert await one.heard("news", 5)
         name = urlsplit(pg_url).path[1:]
         await asyncio.to_thread(
             run_sql,

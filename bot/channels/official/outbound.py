@@ -61,9 +61,10 @@ def passive(part: Part, head: Head, form: Format, now: datetime) -> bytes:
     if form is Format.JSON:
         envelope = {"ToUserName": head.sender, "FromUserName": head.to, "CreateTime": int(now.timestamp())}
         return dump({**envelope, "MsgType": kind, **content})
+    # The reader let in only names that can stand in CDATA as they are.
     return (
-        f"<xml><ToUserName>{cdata(head.sender)}</ToUserName><FromUserName>{cdata(head.to)}</FromUserName>"
-        f"<CreateTime>{int(now.timestamp())}</CreateTime><MsgType>{cdata(kind)}</MsgType>{_xml(content)}</xml>"
+        f"<xml><ToUserName><![CDATA[{head.sender}]]></ToUserName><FromUserName><![CDATA[{head.to}]]></FromUserName>"
+        f"<CreateTime>{int(now.timestamp())}</CreateTime><MsgType><![CDATA[{kind}]]></MsgType>{_xml(content)}</xml>"
     ).encode()
 
 

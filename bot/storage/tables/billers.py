@@ -84,6 +84,22 @@ bills = table(
     sa.Index(None, "held_by"),
 )
 
+# The answers that the hosted biller gave to the advice of paid lines, and whether it has taken them back since.
+bookings = table(
+    "bookings",
+    key("line_id"),
+    sa.Column("bill_id", sa.Text, sa.ForeignKey("bills.id"), nullable=False),
+    fen("amount"),
+    # What the line takes off its bill: the amount without the late fee.
+    fen("principal"),
+    text("state"),
+    text("refusal", null=True),
+    moment("booked_at"),
+    moment("changed_at"),
+    one_of("state", "settled", "refused", "reversed"),
+    sa.Index(None, "bill_id"),
+)
+
 imports = table(
     "imports",
     key(),

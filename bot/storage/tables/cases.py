@@ -25,4 +25,5 @@ cases = table(
     sa.UniqueConstraint("kind", "key"),
     sa.Index(None, "state", "due_at"),
     sa.Index(None, "subject"),
+    sa.Index(None, "trace_id"),
 )

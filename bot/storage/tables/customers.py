@@ -9,6 +9,9 @@ customers = table(
     key(),
     text("script", default="zh_hans"),
     moment("created_at"),
+    # One person across the apps of one open platform; the database itself sees to it that there is one row.
+    text("unionid_hash", null=True),
+    sa.Index(None, "unionid_hash", unique=True),
 )
 
 identities = table(

@@ -18,6 +18,13 @@ inbox = table(
     moment("received_at"),
     sa.Index(None, "charge_id"),
     sa.Index(None, "received_at"),
+    # A notice of no charge of ours is found by its trace; the others by their charge.
+    sa.Index(
+        "ix_inbox_orphans",
+        "trace_id",
+        sqlite_where=sa.text("charge_id IS NULL"),
+        postgresql_where=sa.text("charge_id IS NULL"),
+    ),
 )
 
 outbox = table(
@@ -38,7 +45,19 @@ outbox = table(
     moment("done_at", null=True),
     one_of("state", "ready", "leased", "done", "dead"),
     sa.UniqueConstraint("kind", "key"),
-    sa.Index(None, "state", "due_at"),
-    sa.Index(None, "state", "lease_until"),
+    # One for each question that workers ask, holding only the rows that it is about: jobs that are done are in none.
+    *(
+        sa.Index(
+            name,
+            *columns,
+            sqlite_where=sa.text(f"state = '{state}'"),
+            postgresql_where=sa.text(f"state = '{state}'"),
+        )
+        for name, columns, state in (
+            ("ix_outbox_ready", ("dest", "due_at"), "ready"),
+            ("ix_outbox_leased", ("lease_until",), "leased"),
+            ("ix_outbox_dead", ("kind", "dest"), "dead"),
+        )
+    ),
     sa.Index(None, "trace_id"),
 )

@@ -159,6 +159,7 @@ refunds = table(
     sa.Index(None, "charge_id"),
     sa.Index(None, "suspense_id"),
     sa.Index(None, "next_query_at"),
+    sa.Index(None, "trace_id"),
 )
 
 # Money that a gateway truly received for us and that no order could take; it waits for a refund or a person.
@@ -184,6 +185,7 @@ suspense = table(
     sa.Index(None, "state", "at"),
     sa.Index(None, "charge_id"),
     sa.Index(None, "out_trade_no"),
+    sa.Index(None, "trace_id"),
 )
 
 idempotency = table(

@@ -26,6 +26,7 @@ audit = table(
     text("trace_id"),
     moment("at"),
     sa.Index(None, "subject"),
+    sa.Index(None, "trace_id"),
     immutable=True,
 )
 

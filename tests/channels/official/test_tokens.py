@@ -150,6 +150,8 @@ async def test_forced_refreshes_are_rare(client: WeChatClient, platform: Platfor
         clock.advance(10)
     forced = [asked for asked in platform.asked if asked.path == TOKEN_PATH and asked.json()["force_refresh"]]
     assert 2 <= len(forced) <= 15
+    # Where no other token is to be had, the call is not repeated either.
+    assert platform.count(SEND) == 60 + len(forced)
 
     clock.advance(3600)
     for _ in range(40):

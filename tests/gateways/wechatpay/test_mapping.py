@@ -257,7 +257,8 @@ def test_a_payment_keeps_all_amounts_apart() -> None:
 
 
 def test_without_coupons_all_is_settled() -> None:
-    for changes in ({}, {"promotion_detail": None}, {"promotion_detail": []}):
+    absent: tuple[dict[str, Any], ...] = ({}, {"promotion_detail": None}, {"promotion_detail": []})
+    for changes in absent:
         fact = paid_fact(platform.transaction(CHARGE, **changes))
 
         assert (fact.settlement_amount, fact.discounts) == (12_345, {})

@@ -164,6 +164,16 @@ def test_a_resource_that_does_not_open_is_refused(change: dict[str, Any]) -> Non
     assert read(raw) == Unverified("undecipherable", 400)
 
 
+@pytest.mark.parametrize("length", [8, 11, 13, 16, 32])
+def test_a_resource_that_was_sealed_with_another_length_of_nonce_is_refused(length: int) -> None:
+    """GCM opens it; the protocol says twelve bytes (payments.md, trap 14)."""
+    facts = platform.encoded(platform.transaction(RIG.charge(Way.JSAPI)))
+    whole = with_resource(**platform.sealed(facts, "transaction", nonce="n" * length))
+
+    assert read(signed(whole)) == Unverified("undecipherable", 400)
+    assert isinstance(read(signed(with_resource(**platform.sealed(facts, "transaction", nonce="n" * 12)))), Notice)
+
+
 def test_associated_data_may_be_empty_or_left_out() -> None:
     facts = platform.encoded(platform.transaction(RIG.charge(Way.JSAPI)))
     whole = envelope()

@@ -127,6 +127,7 @@ def _suspense() -> None:
     op.create_index(op.f("ix_suspense_charge_id"), "suspense", ["charge_id"])
     op.create_index(op.f("ix_suspense_out_trade_no"), "suspense", ["out_trade_no"])
     op.create_index(op.f("ix_suspense_state_at"), "suspense", ["state", "at"])
+    op.create_index(op.f("ix_suspense_trace_id"), "suspense", ["trace_id"])
 
 
 def _charges() -> None:
@@ -279,3 +280,4 @@ def _refunds() -> None:
     op.create_index(op.f("ix_refunds_next_query_at"), "refunds", ["next_query_at"])
     op.create_index(op.f("ix_refunds_order_id"), "refunds", ["order_id"])
     op.create_index(op.f("ix_refunds_suspense_id"), "refunds", ["suspense_id"])
+    op.create_index(op.f("ix_refunds_trace_id"), "refunds", ["trace_id"])

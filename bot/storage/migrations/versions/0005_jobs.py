@@ -30,6 +30,13 @@ def _inbox() -> None:
         sqlite_strict=True,
     )
     op.create_index(op.f("ix_inbox_charge_id"), "inbox", ["charge_id"])
+    op.create_index(
+        op.f("ix_inbox_orphans"),
+        "inbox",
+        ["trace_id"],
+        sqlite_where=sa.text("charge_id IS NULL"),
+        postgresql_where=sa.text("charge_id IS NULL"),
+    )
     op.create_index(op.f("ix_inbox_received_at"), "inbox", ["received_at"])
 
 
@@ -55,6 +62,25 @@ def _outbox() -> None:
         sa.UniqueConstraint("kind", "key", name=op.f("uq_outbox_kind_key")),
         sqlite_strict=True,
     )
-    op.create_index(op.f("ix_outbox_state_due_at"), "outbox", ["state", "due_at"])
-    op.create_index(op.f("ix_outbox_state_lease_until"), "outbox", ["state", "lease_until"])
+    op.create_index(
+        op.f("ix_outbox_dead"),
+        "outbox",
+        ["kind", "dest"],
+        sqlite_where=sa.text("state = 'dead'"),
+        postgresql_where=sa.text("state = 'dead'"),
+    )
+    op.create_index(
+        op.f("ix_outbox_leased"),
+        "outbox",
+        ["lease_until"],
+        sqlite_where=sa.text("state = 'leased'"),
+        postgresql_where=sa.text("state = 'leased'"),
+    )
+    op.create_index(
+        op.f("ix_outbox_ready"),
+        "outbox",
+        ["dest", "due_at"],
+        sqlite_where=sa.text("state = 'ready'"),
+        postgresql_where=sa.text("state = 'ready'"),
+    )
     op.create_index(op.f("ix_outbox_trace_id"), "outbox", ["trace_id"])

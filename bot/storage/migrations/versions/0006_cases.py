@@ -37,3 +37,4 @@ def _cases() -> None:
     )
     op.create_index(op.f("ix_cases_state_due_at"), "cases", ["state", "due_at"])
     op.create_index(op.f("ix_cases_subject"), "cases", ["subject"])
+    op.create_index(op.f("ix_cases_trace_id"), "cases", ["trace_id"])

@@ -34,6 +34,7 @@ def _audit() -> None:
         sqlite_strict=True,
     )
     op.create_index(op.f("ix_audit_subject"), "audit", ["subject"])
+    op.create_index(op.f("ix_audit_trace_id"), "audit", ["trace_id"])
 
 
 def _seals() -> None:

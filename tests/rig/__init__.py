@@ -1,0 +1,1 @@
+"""Rigs that hurt the running system and then count the money."""
