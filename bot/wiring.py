@@ -74,7 +74,7 @@ from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, SurplusDeliver
 from bot.workers.receipt import ReceiptDeliverer
 from bot.workers.rounds import Round, run_rounds
 from bot.workers.sweep import sweep_rounds
-from bot.workers.upkeep import upkeep_rounds
+from bot.workers.upkeep import key_rounds, seal_rounds, token_rounds
 
 # How long turns under way may take to end when the process stops, in seconds.
 _DRAIN: Final = 5.0
@@ -409,12 +409,8 @@ def rounds(house: House) -> Sequence[Round]:
     """Return what a worker does again and again."""
     return (
         *sweep_rounds(house.payments.sweeper),
-        *upkeep_rounds(
-            house.database,
-            house.clock,
-            refresh_keys=[gateway.refresh for gateway in house.gateways.values()],
-            refresh_tokens=[client.refresh for client in house.clients.values()],
-        ),
+        *seal_rounds(house.database, house.clock),
+        *token_rounds([client.refresh for client in house.clients.values()]),
     )
 
 
@@ -433,8 +429,9 @@ async def run_worker(house: House) -> None:
 
 @asynccontextmanager
 async def background(house: House, *, worker: bool) -> AsyncIterator[None]:
-    """Write traces, and work the outbox too where this process is the only one."""
-    work_ = [house.traces.run(), *([run_worker(house)] if worker else [])]
+    """Write traces and keep the gateways' keys fresh; work the outbox too where this process is the only one."""
+    keys = run_rounds(key_rounds([gateway.refresh for gateway in house.gateways.values()]), house.clock)
+    work_ = [house.traces.run(), keys, *([run_worker(house)] if worker else [])]
     tasks = [asyncio.create_task(each) for each in work_]
     try:
         yield

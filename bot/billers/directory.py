@@ -18,7 +18,7 @@ class Billers:
     async def biller(self, item_id: str) -> SceneBiller:
         """Raises NotFound for an unknown item and Misconfigured for one whose connector nobody configured."""
         item = await self._catalogue.item(item_id)
-        if item.biller == "hosted":
+        if item.hosted:
             return self._hosted
         found = self._remote.get(item.biller)
         if found is None:

@@ -6,15 +6,17 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from bot.billers import forms
+from bot.billers.forms import Form
 from bot.kernel.clock import SHANGHAI, business_day
 from bot.kernel.money import MAX_FEN, share_of
+from bot.kernel.text import normalise
 
+HOSTED: Final = "hosted"
+VALUE_MAX: Final = 128
 _MAX_PATTERN: Final = 200
-_SEPARATORS: Final = re.compile(r"\s+")
-_ROOM_PART: Final = re.compile(r"[栋幢棟座号樓楼单元單元層层]+")
-_ROOM_END: Final = re.compile(r"[室房户戶]$")
 
 
 def _compiles(pattern: str) -> str:

@@ -1,29 +1,42 @@
 """The desk: one person proposes what to do with a case, another agrees, and only then is it done."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from bot.cases.book import Case, show
+from bot.cases.book import SAID, Case, show
 from bot.kernel.clock import Clock, to_micros
 from bot.kernel.errors import BadRequest, Conflict, Forbidden
+from bot.kernel.text import normalise, shorten
+from bot.outside.redaction import redact_text
 from bot.storage.port import Database, Tx
 from bot.trail.audit import record
 
 # Carries out a decision inside the transaction that records it.
 Action = Callable[[Tx, Case, str, datetime], Awaitable[None]]
-# What may be done with a kind of case, by the name that people type.
-Actions = Mapping[str, Mapping[str, Action]]
+# What may be done with a case, by the name that people type.
+Actions = Callable[[Case], Mapping[str, Action]]
 
-_PROPOSE = """
+# The one action that does nothing but end the case; the note is all that remains of why.
+CLOSE: Final = "close"
+
+_NAME_MAX: Final = 64
+_NOTE_MAX: Final = 500
+# A name is one or more words; what the house itself signs with is nobody's name.
+_NAME: Final = re.compile(r"\w[\w .'·@-]*")
+_OURS: Final = frozenset({"system", "policy", "admin", "root"})
+
+_PROPOSE: Final = """
 UPDATE cases SET state = 'proposed', action = $2, proposed_by = $3, note = $4
 WHERE id = $1 AND state = 'open'
 """
-_RESOLVE = """
+# Whose proposal and what it says are compared too: another one may have taken its place since it was read.
+_RESOLVE: Final = """
 UPDATE cases SET state = 'resolved', decided_by = $2, closed_at = $3
-WHERE id = $1 AND state = 'proposed' AND proposed_by <> $2
+WHERE id = $1 AND state = 'proposed' AND proposed_by <> $2 AND proposed_by = $4 AND action = $5
 """
-_REOPEN = """
+_REOPEN: Final = """
 UPDATE cases SET state = 'open', action = NULL, proposed_by = NULL, note = $2
 WHERE id = $1 AND state = 'proposed'
 """
@@ -39,39 +52,64 @@ class Desk:
 
     def choices(self, case: Case) -> tuple[str, ...]:
         """Return the names of what may be done with this case."""
-        return tuple(self._actions.get(case.kind, _NOTHING))
+        return tuple(self._actions(case))
 
     async def propose(self, case_id: str, action: str, *, actor: str, note: str = "") -> Case:
-        """Say what should be done; raises BadRequest for an action that this kind does not have, Conflict when
-        somebody proposed already."""
-        return await self._database.effect(lambda tx: self._propose(tx, case_id, action, _name(actor), note))
+        """Say what should be done; a note is required where the action alone tells nothing.
 
-    async def approve(self, case_id: str, *, actor: str) -> Case:
-        """Agree and carry out; raises Forbidden when the actor is the one who proposed, Conflict otherwise."""
-        return await self._database.effect(lambda tx: self._approve(tx, case_id, _name(actor)))
+        Raises BadRequest for an action that this case does not have, Conflict when somebody proposed already.
+        """
+        name, why = name_of(actor), note_of(note)
+        return await self._database.effect(lambda tx: self._propose(tx, case_id, action, name, why))
+
+    async def approve(self, case_id: str, *, actor: str, note: str = "") -> Case:
+        """Agree and carry out.
+
+        Raises Forbidden when the actor is the one who proposed, Conflict when nothing is proposed (any more) or when
+        it cannot be done; the proposal then stands.
+        """
+        name, why = name_of(actor), note_of(note)
+        return await self._database.effect(lambda tx: self._approve(tx, case_id, name, why))
 
     async def reject(self, case_id: str, *, actor: str, note: str = "") -> Case:
-        """Refuse a proposal: the case is open again, and its history is in the audit."""
-        return await self._database.effect(lambda tx: self._reject(tx, case_id, _name(actor), note))
+        """Refuse a proposal, or take one's own back: the case is open again, and its history is in the audit."""
+        name, why = name_of(actor), note_of(note)
+        return await self._database.effect(lambda tx: self._reject(tx, case_id, name, why))
+
+    async def look(self, case_id: str, *, actor: str) -> Case:
+        """Return a case to somebody who will read the customer's own words in it; the audit names who did."""
+        name = name_of(actor)
+
+        async def work(tx: Tx) -> Case:
+            case = await show(tx, case_id)
+            if SAID in case.facts:
+                await self._audit(tx, case, name, "case.read", "", "")
+            return case
+
+        return await self._database.effect(work)
 
     async def _propose(self, tx: Tx, case_id: str, action: str, actor: str, note: str) -> Case:
         case = await show(tx, case_id)
         if action not in self.choices(case):
-            raise BadRequest("case_action_unknown", f"choose one of: {', '.join(self.choices(case)) or 'none'}")
+            raise BadRequest("case_action_unknown", f"choose one of: {', '.join(self.choices(case))}")
+        if action == CLOSE and not note:
+            raise BadRequest("case_note_missing", "say with --note what was done, and where")
         if await tx.execute(_PROPOSE, case_id, action, actor, note) != 1:
             raise Conflict("case_not_open", "look at it again with `python -m bot desk show`")
         await self._audit(tx, case, actor, "case.proposed", action, note)
         return await show(tx, case_id)
 
-    async def _approve(self, tx: Tx, case_id: str, actor: str) -> Case:
+    async def _approve(self, tx: Tx, case_id: str, actor: str, note: str) -> Case:
         case = await show(tx, case_id)
         if case.state == "proposed" and case.proposed_by == actor:
             raise Forbidden("case_same_person", "another person than the one who proposed must approve")
+        action = self._actions(case).get(case.action or "")
         now = self._clock.now()
-        if await tx.execute(_RESOLVE, case_id, actor, to_micros(now)) != 1:
-            raise Conflict("case_not_proposed", "propose an action first")
-        await self._actions[case.kind][case.action or ""](tx, case, actor, now)
-        await self._audit(tx, case, actor, "case.approved", case.action or "", "")
+        values = (actor, to_micros(now), case.proposed_by, case.action)
+        if action is None or await tx.execute(_RESOLVE, case_id, *values) != 1:
+            raise Conflict("case_not_proposed", "look at it again with `python -m bot desk show`")
+        await action(tx, case, actor, now)
+        await self._audit(tx, case, actor, "case.approved", case.action or "", note)
         return await show(tx, case_id)
 
     async def _reject(self, tx: Tx, case_id: str, actor: str, note: str) -> Case:
@@ -93,12 +131,17 @@ class Desk:
         )
 
 
-_NOTHING: Final[Mapping[str, Action]] = {}
+def name_of(actor: str) -> str:
+    """Return a person's name, folded so that ``Ann``, ``ann `` and ``Ａnn`` are one person.
 
-
-def _name(actor: str) -> str:
-    """Return the actor's name, folded so that ``Ann`` and ``ann `` are one person; raises BadRequest when empty."""
-    name = actor.strip().casefold()
-    if not 1 < len(name) <= 64:
-        raise BadRequest("actor_missing", "say who you are with --as NAME (2 to 64 characters)")
+    Raises BadRequest for none, and for one that the house itself signs with.
+    """
+    name = normalise(normalise(actor).casefold())
+    if not 2 <= len(name) <= _NAME_MAX or not _NAME.fullmatch(name) or name in _OURS:
+        raise BadRequest("actor_missing", f"say who you are with --as NAME (2 to {_NAME_MAX} letters)")
     return name
+
+
+def note_of(note: str) -> str:
+    """Return a note fit to be kept for ever: one line, and no long number of a person's in it."""
+    return shorten(redact_text(normalise(note)), _NOTE_MAX)

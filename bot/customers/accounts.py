@@ -3,33 +3,41 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from bot.kernel.clock import Clock, to_micros
 from bot.kernel.ids import new_id
-from bot.storage.port import Database, Row
+from bot.storage.port import Database, Row, Tx
 from bot.storage.vault import Vault
 
-ACCOUNT = "saved_accounts.account"
-FIELDS = "saved_accounts.fields"
-MOST = 20
+ACCOUNT: Final = "saved_accounts.account"
+FIELDS: Final = "saved_accounts.fields"
+# As many accounts of one customer are kept; the one that was not used for longest makes room.
+KEPT_MAX: Final = 50
 
-_OF_SCENE = """
+_OF_SCENE: Final = """
 SELECT id, item_id, scene, account_sealed, account_mask, fields_sealed, nickname FROM saved_accounts
-WHERE customer_id = $1 AND scene = $2 ORDER BY used_at DESC LIMIT $3
+WHERE customer_id = $1 AND scene = $2 ORDER BY used_at DESC, id DESC
 """
-_ALL = """
+_ALL: Final = """
 SELECT id, item_id, scene, account_sealed, account_mask, fields_sealed, nickname FROM saved_accounts
-WHERE customer_id = $1 ORDER BY used_at DESC LIMIT $2
+WHERE customer_id = $1 ORDER BY used_at DESC, id DESC
 """
-_SAVE = """
+# Sealed anew with every use, so that what is in use follows the current key.
+_SAVE: Final = """
 INSERT INTO saved_accounts
   (id, customer_id, scene, item_id, account_hash, account_sealed, account_mask, fields_sealed, nickname, used_at,
    created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
 ON CONFLICT (customer_id, item_id, account_hash) DO UPDATE SET used_at = excluded.used_at,
+  account_sealed = excluded.account_sealed, account_mask = excluded.account_mask,
   fields_sealed = excluded.fields_sealed
 """
-_FORGET = "DELETE FROM saved_accounts WHERE customer_id = $1 AND id = $2"
+_MAKE_ROOM: Final = """
+DELETE FROM saved_accounts WHERE customer_id = $1 AND id IN (
+  SELECT id FROM saved_accounts WHERE customer_id = $1 ORDER BY used_at DESC, id DESC LIMIT 1000 OFFSET $2)
+"""
+_FORGET: Final = "DELETE FROM saved_accounts WHERE customer_id = $1 AND id = $2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +62,15 @@ class SavedAccounts:
     async def of(self, customer_id: str, scene: str | None = None) -> Sequence[SavedAccount]:
         """Return the accounts, the one used last first; of all scenes when none is named."""
         if scene is None:
-            rows = await self._database.rows(_ALL, customer_id, MOST)
+            rows = await self._database.rows(_ALL, customer_id)
         else:
-            rows = await self._database.rows(_OF_SCENE, customer_id, scene, MOST)
+            rows = await self._database.rows(_OF_SCENE, customer_id, scene)
         return [self._saved(row) for row in rows]
 
     async def save(
         self, customer_id: str, *, scene: str, item_id: str, account: str, mask: str, fields: Mapping[str, str]
     ) -> None:
-        """Remember an account, or mark it as used now."""
+        """Remember an account, given in canonical form, or mark it as used now; ``fields`` replace those of before."""
         now = self._clock.now()
         values = (
             new_id("acc", now),
@@ -76,7 +84,12 @@ class SavedAccounts:
             "",
             to_micros(now),
         )
-        await self._database.effect(lambda tx: tx.execute(_SAVE, *values))
+
+        async def work(tx: Tx) -> None:
+            await tx.execute(_SAVE, *values)
+            await tx.execute(_MAKE_ROOM, customer_id, KEPT_MAX)
+
+        await self._database.effect(work)
 
     async def forget(self, customer_id: str, saved_id: str) -> bool:
         """Remove one of the customer's own accounts; False when there is none of this id."""

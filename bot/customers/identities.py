@@ -1,34 +1,46 @@
 """Recognises a customer by the name that a channel or wallet gives, and links names that share a unionid."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from bot.kernel.clock import Clock, to_micros
 from bot.kernel.ids import new_id
+from bot.storage.errors import Duplicate
 from bot.storage.port import Database, Tx
 from bot.storage.vault import Vault
 
-SUBJECT = "identities.subject"
-UNION = "identities.unionid"
+SUBJECT: Final = "identities.subject"
+UNION: Final = "identities.unionid"
 
-_FIND = """
+_FIND: Final = """
 SELECT i.customer_id, i.unionid_hash, c.script FROM identities i JOIN customers c ON c.id = i.customer_id
 WHERE i.channel = $1 AND i.account = $2 AND i.subject_hash = $3
 """
-_BY_UNION = "SELECT customer_id FROM identities WHERE unionid_hash = $1 ORDER BY created_at LIMIT 1"
-_ADD_CUSTOMER = "INSERT INTO customers (id, script, created_at) VALUES ($1, $2, $3)"
-_DROP_CUSTOMER = "DELETE FROM customers WHERE id = $1"
-_ADD_IDENTITY = """
+_BY_UNION: Final = "SELECT id, script FROM customers WHERE unionid_hash = $1"
+_ADD_CUSTOMER: Final = """
+INSERT INTO customers (id, script, created_at, unionid_hash) VALUES ($1, $2, $3, $4)
+ON CONFLICT (unionid_hash) DO NOTHING
+"""
+_DROP_CUSTOMER: Final = "DELETE FROM customers WHERE id = $1"
+_ADD_IDENTITY: Final = """
 INSERT INTO identities
   (id, customer_id, channel, account, subject_hash, subject_sealed, unionid_hash, seen_at, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
 ON CONFLICT (channel, account, subject_hash) DO NOTHING
 """
-_LEARN_UNION = "UPDATE identities SET unionid_hash = $4 WHERE channel = $1 AND account = $2 AND subject_hash = $3"
-_REACHABLE = (
-    "UPDATE identities SET reachable = $4, seen_at = $5 WHERE channel = $1 AND account = $2 AND subject_hash = $3"
+_LEARN_UNION: Final = (
+    "UPDATE identities SET unionid_hash = $4 WHERE channel = $1 AND account = $2 AND subject_hash = $3"
 )
-_SCRIPT = "UPDATE customers SET script = $2 WHERE id = $1 AND script <> $2"
-_ADDRESS = """
+# The first customer of a unionid keeps it; a second one is not merged into it, see ``recognise``.
+_CLAIM_UNION: Final = """
+UPDATE customers SET unionid_hash = $2
+WHERE id = $1 AND unionid_hash IS NULL AND NOT EXISTS (SELECT 1 FROM customers o WHERE o.unionid_hash = $2)
+"""
+_REACHABLE: Final = """
+UPDATE identities SET reachable = $4, seen_at = $5 WHERE channel = $1 AND account = $2 AND subject_hash = $3
+"""
+_SCRIPT: Final = "UPDATE customers SET script = $2 WHERE id = $1 AND script <> $2"
+_ADDRESS: Final = """
 SELECT i.channel, i.account, i.subject_sealed, c.script FROM identities i JOIN customers c ON c.id = i.customer_id
 WHERE i.customer_id = $1 AND i.channel = $2 AND i.account = $3 AND i.reachable = 1
 ORDER BY i.seen_at DESC LIMIT 1
@@ -51,6 +63,21 @@ class Address:
     script: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A name as it is stored: to be found, not to be read."""
+
+    channel: str
+    account: str
+    subject_hash: str
+    subject: str
+    union_hash: str | None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.channel, self.account, self.subject_hash
+
+
 class Identities:
     """The book of names. Openids are found by a blind index and kept encrypted."""
 
@@ -64,51 +91,56 @@ class Identities:
     ) -> Customer:
         """Return the customer of this name; a new name becomes a new customer unless its unionid is known.
 
-        Only a unionid links names (DESIGN §2): a phone number or a shared order never does.
+        Only a unionid links names (DESIGN §2): a phone number or a shared order never does. A name that has a customer
+        keeps it, even when its unionid turns out to be another's: orders and receipts hang on the customer, and
+        joining two of them is a decision that a message must not take.
         """
-        hashed = self._vault.blind(subject, SUBJECT)
-        union = self._vault.blind(unionid, UNION) if unionid else None
-        row = await self._database.row(_FIND, channel, account, hashed)
-        if row is not None and (union is None or row["unionid_hash"] == union):
+        name = _Name(
+            channel,
+            account,
+            self._vault.blind(subject, SUBJECT),
+            subject,
+            self._vault.blind(unionid, UNION) if unionid else None,
+        )
+        row = await self._database.row(_FIND, *name.key)
+        if row is not None and name.union_hash in (None, row["unionid_hash"]):
             return Customer(row["customer_id"], row["script"])
+        try:
+            return await self._database.effect(lambda tx: self._settle(tx, name, script))
+        except Duplicate:
+            # Two customers claimed one unionid in the same moment; the second try sees who was faster.
+            return await self._database.effect(lambda tx: self._settle(tx, name, script))
 
-        async def work(tx: Tx) -> Customer:
-            known = await tx.row(_FIND, channel, account, hashed)
-            if known is not None:
-                if union is not None:
-                    await tx.execute(_LEARN_UNION, channel, account, hashed, union)
-                return Customer(known["customer_id"], known["script"])
-            now = self._clock.now()
-            customer_id = await self._customer(tx, union, script)
-            sealed = self._vault.seal(subject, SUBJECT)
-            await tx.execute(
-                _ADD_IDENTITY,
-                new_id("idn", now),
-                customer_id,
-                channel,
-                account,
-                hashed,
-                sealed,
-                union,
-                to_micros(now),
-            )
-            # Two first messages at once: the unique key decided which identity stands, so ask once more.
-            stands = await tx.row(_FIND, channel, account, hashed)
-            if stands is not None and stands["customer_id"] != customer_id and union is None:
-                await tx.execute(_DROP_CUSTOMER, customer_id)
-            return Customer(stands["customer_id"] if stands else customer_id, script)
+    async def _settle(self, tx: Tx, name: _Name, script: str) -> Customer:
+        known = await tx.row(_FIND, *name.key)
+        if known is None:
+            added = await self._add(tx, name, script)
+            if added is not None:
+                return added
+            # Two first messages at once: the unique key decided which identity stands.
+            known = await tx.row(_FIND, *name.key)
+            assert known is not None, "whoever was faster has committed"
+        if name.union_hash is not None and known["unionid_hash"] != name.union_hash:
+            await tx.execute(_LEARN_UNION, *name.key, name.union_hash)
+            await tx.execute(_CLAIM_UNION, known["customer_id"], name.union_hash)
+        return Customer(known["customer_id"], known["script"])
 
-        return await self._database.effect(work)
-
-    async def _customer(self, tx: Tx, union: str | None, script: str) -> str:
-        if union is not None:
-            linked = await tx.row(_BY_UNION, union)
-            if linked is not None:
-                return str(linked["customer_id"])
+    async def _add(self, tx: Tx, name: _Name, script: str) -> Customer | None:
+        """Give a name to the customer of its unionid or to a new one; None, and nothing left behind, if it has one."""
         now = self._clock.now()
-        customer_id = new_id("cus", now)
-        await tx.execute(_ADD_CUSTOMER, customer_id, script, to_micros(now))
-        return customer_id
+        customer = Customer(new_id("cus", now), script)
+        fresh = await tx.execute(_ADD_CUSTOMER, customer.id, script, to_micros(now), name.union_hash)
+        if not fresh:
+            linked = await tx.row(_BY_UNION, name.union_hash)
+            assert linked is not None, "the conflict was with this row"
+            customer = Customer(linked["id"], linked["script"])
+        sealed = self._vault.seal(name.subject, SUBJECT)
+        values = (new_id("idn", now), customer.id, *name.key, sealed, name.union_hash, to_micros(now))
+        if await tx.execute(_ADD_IDENTITY, *values):
+            return customer
+        if fresh:
+            await tx.execute(_DROP_CUSTOMER, customer.id)
+        return None
 
     async def set_reachable(self, channel: str, account: str, subject: str, reachable: bool) -> None:
         """Remember that a customer follows or has left; who left is written to no more."""

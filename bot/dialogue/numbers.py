@@ -15,7 +15,7 @@ _HAN: Final = "零〇一二三四五六七八九两兩俩幺壹贰貳叁肆伍�
 _DIGIT: Final = rf"[\d{_HAN[:-8]}]"
 
 # Below ten thousand, in falling order of units; 十 may stand without a digit before it (十五, 一百十五).
-_SECTION: Final = re.compile(r"(?:([1-9])千)?0?(?:([1-9])百)?0?(?:([1-9])?(十))?(0)?([1-9])?", re.ASCII)
+_SECTION: Final = re.compile(r"(?:([1-9])千)?0?(?:([1-9])百)?0?(?:([1-9])?(十))?0?([1-9])?", re.ASCII)
 _NUMBER_CHARS_MAX: Final = 20
 
 
@@ -45,12 +45,12 @@ def _section(plain: str) -> int | None:
     match = _SECTION.fullmatch(plain)
     if match is None or not any(unit in plain for unit in "千百十"):
         return None
-    thousands, hundreds, tens, ten, zero, last = match.groups()
+    thousands, hundreds, tens, ten, last = match.groups()
     total = int(thousands or 0) * 1000 + int(hundreds or 0) * 100 + (int(tens or 1) * 10 if ten else 0)
-    if last is None or zero or (ten and plain[-2] == "十"):
-        return total + int(last or 0)
+    if last is None:
+        return total
     # A last digit without a unit means the next lower one (一百二), unless a zero was said before it (一百零二).
-    return total + int(last) * (1 if plain[-2] == "0" else 10 if hundreds else 100)
+    return total + int(last) * (1 if plain[-2] in "0十" else 10 if hundreds else 100)
 
 
 def said_digits(text: str) -> str:

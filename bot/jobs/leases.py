@@ -2,17 +2,20 @@
 
 Every statement finds its rows by an index that holds only rows in that state, however many jobs are done. A lease
 belongs to an owner, and whatever an owner says about a job that is no longer its own changes nothing.
+
+Leases on PostgreSQL run by the server's clock: machines whose clocks differ by seconds must not take each other's.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from bot.jobs.payload import SEALED, WIPED
 from bot.kernel.clock import to_micros
 from bot.storage.port import Batch, Database, Row, Tx
+
+_SERVER_NOW: Final = "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS BIGINT)"
 
 # The receivers that have jobs waiting, found by leaping from one to the next in the index: as many steps as there
 # are receivers, not jobs.
@@ -37,7 +40,7 @@ RETURNING id, kind, key, dest, payload, trace_id, attempts, due_at, created_at
 """
 # The same in one round trip. The last condition compares with an array because the planner then uses the primary key
 # whatever it believes about the number of rows.
-_CLAIM: Final = """
+_CLAIM: Final = f"""
 WITH RECURSIVE receiver(dest) AS (
   (SELECT dest FROM outbox WHERE state = 'ready' ORDER BY dest LIMIT 1)
   UNION ALL
@@ -54,30 +57,30 @@ chosen AS MATERIALIZED (
   ) AS due
   ORDER BY due.due_at LIMIT $8
 )
-UPDATE outbox SET state = 'leased', lease_until = $2, lease_owner = $3, attempts = attempts + 1
+UPDATE outbox SET state = 'leased', lease_until = {_SERVER_NOW} + $2, lease_owner = $3, attempts = attempts + 1
 WHERE id = ANY(ARRAY(SELECT id FROM chosen))
 RETURNING id, kind, key, dest, payload, trace_id, attempts, due_at, created_at
-"""
+"""  # noqa: S608 - Constants of this room are put in, when the module is loaded.
 
 # Locks are taken in the order of ids wherever one statement changes several leased jobs, so that no two of them can
 # wait for each other.
-_RENEW_POSTGRESQL: Final = """
+_RENEW_POSTGRESQL: Final = f"""
 WITH mine AS MATERIALIZED (
   SELECT id FROM outbox WHERE id = ANY($3::text[]) AND state = 'leased' AND lease_owner = $2 ORDER BY id FOR UPDATE
 )
-UPDATE outbox SET lease_until = $1 WHERE id = ANY(ARRAY(SELECT id FROM mine)) RETURNING id
-"""
+UPDATE outbox SET lease_until = {_SERVER_NOW} + $1 WHERE id = ANY(ARRAY(SELECT id FROM mine)) RETURNING id
+"""  # noqa: S608 - Constants of this room are put in, when the module is loaded.
 _RENEW_SQLITE: Final = """
 UPDATE outbox SET lease_until = $1
 WHERE id IN (SELECT value FROM json_each($3)) AND state = 'leased' AND lease_owner = $2
 RETURNING id
 """
 
-_RECLAIM_POSTGRESQL: Final = """
+_RECLAIM_POSTGRESQL: Final = f"""
 UPDATE outbox SET state = 'ready', lease_owner = NULL, lease_until = NULL, last_error = 'lease expired'
 WHERE id = ANY(ARRAY(
-  SELECT id FROM outbox WHERE state = 'leased' AND lease_until < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))
-"""
+  SELECT id FROM outbox WHERE state = 'leased' AND lease_until < {_SERVER_NOW} LIMIT 1000 FOR UPDATE SKIP LOCKED))
+"""  # noqa: S608 - Constants of this room are put in, when the module is loaded.
 _RECLAIM_SQLITE: Final = """
 UPDATE outbox SET state = 'ready', lease_owner = NULL, lease_until = NULL, last_error = 'lease expired'
 WHERE state = 'leased' AND lease_until < $1
@@ -95,7 +98,7 @@ _FINISH: Final = f"""
 UPDATE outbox SET state = $3, due_at = $4, last_error = $5, done_at = $6, lease_owner = NULL, lease_until = NULL,
   payload = CASE WHEN $3 = 'done' AND substr(payload, 1, {len(SEALED)}) = '{SEALED}' THEN '{WIPED}' ELSE payload END
 WHERE id = $1 AND state = 'leased' AND lease_owner = $2
-"""  # noqa: S608 - Constants of our own module are put in, when this one is loaded.
+"""  # noqa: S608 - Constants of this room are put in, when the module is loaded.
 _FINISH_MANY: Final = f"""
 WITH ended AS (
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[])
@@ -112,7 +115,7 @@ UPDATE outbox SET state = e.state, due_at = e.due_at, last_error = e.error, done
 FROM ended e
 WHERE outbox.id = e.id AND outbox.id = ANY(ARRAY(SELECT mine_id FROM mine))
 RETURNING outbox.id
-"""  # noqa: S608 - Constants of our own module are put in, when this one is loaded.
+"""  # noqa: S608 - Constants of this room are put in, when the module is loaded.
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,10 @@ class Wanted:
     limit: int
 
 
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
 def _leased(row: Row) -> Leased:
     return Leased(
         id=row["id"],
@@ -168,15 +175,15 @@ def _leased(row: Row) -> Leased:
 
 async def claim(database: Database, owner: str, wanted: Wanted, now: datetime, lease: float) -> list[Leased]:
     """Lease due jobs for ``lease`` seconds, those that have waited longest first."""
-    at, until = to_micros(now), to_micros(now + timedelta(seconds=lease))
+    at, length = to_micros(now), _micros(lease)
 
     async def work(tx: Tx) -> Sequence[Row]:
         if tx.engine == "postgresql":
             busy, counts = list(wanted.busy), list(wanted.busy.values())
             kinds, per_dest, limit = list(wanted.kinds), wanted.per_dest, wanted.limit
-            return await tx.rows(_CLAIM, at, until, owner, busy, counts, kinds, per_dest, limit)
+            return await tx.rows(_CLAIM, at, length, owner, busy, counts, kinds, per_dest, limit)
         chosen = await _due(tx, wanted, at)
-        return await tx.rows(_TAKE, json.dumps(chosen), until, owner) if chosen else ()
+        return await tx.rows(_TAKE, chosen, at + length, owner) if chosen else ()
 
     rows = await database.effect(work)
     return sorted(map(_leased, rows), key=lambda job: (job.due_at, job.id))
@@ -185,21 +192,21 @@ async def claim(database: Database, owner: str, wanted: Wanted, now: datetime, l
 async def _due(tx: Tx, wanted: Wanted, at: int) -> list[str]:
     """Return the ids to take, step by step: SQLite lacks lateral joins, and a step costs it microseconds."""
     found: list[tuple[int, str]] = []
-    kinds = json.dumps(list(wanted.kinds))
     for receiver in await tx.rows(_RECEIVERS):
         room = wanted.per_dest - wanted.busy.get(receiver["dest"], 0)
         if room > 0:
-            rows = await tx.rows(_DUE_OF, receiver["dest"], at, kinds, room)
+            rows = await tx.rows(_DUE_OF, receiver["dest"], at, list(wanted.kinds), room)
             found += [(row["due_at"], row["id"]) for row in rows]
     return [id_ for _, id_ in sorted(found)[: wanted.limit]]
 
 
 async def renew(database: Database, owner: str, ids: Sequence[str], now: datetime, lease: float) -> frozenset[str]:
     """Extend the leases of jobs that are still under way; return those that are still ours."""
-    until = to_micros(now + timedelta(seconds=lease))
 
     async def work(tx: Tx) -> Sequence[Row]:
-        return await tx.rows(_RENEW_POSTGRESQL if tx.engine == "postgresql" else _RENEW_SQLITE, until, owner, list(ids))
+        if tx.engine == "postgresql":
+            return await tx.rows(_RENEW_POSTGRESQL, _micros(lease), owner, list(ids))
+        return await tx.rows(_RENEW_SQLITE, to_micros(now) + _micros(lease), owner, list(ids))
 
     return frozenset(row["id"] for row in await database.effect(work))
 
@@ -208,7 +215,9 @@ async def reclaim(database: Database, now: datetime) -> int:
     """Make ready again what a worker leased and did not live to finish; return how many."""
 
     async def work(tx: Tx) -> int:
-        return await tx.execute(_RECLAIM_POSTGRESQL if tx.engine == "postgresql" else _RECLAIM_SQLITE, to_micros(now))
+        if tx.engine == "postgresql":
+            return await tx.execute(_RECLAIM_POSTGRESQL)
+        return await tx.execute(_RECLAIM_SQLITE, to_micros(now))
 
     return await database.effect(work)
 

@@ -25,6 +25,9 @@ _GIVEN_BACK: Final = """EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = l.ord
     AND (r.line_id IS NULL OR r.line_id = l.id) AND r.state = 'succeeded')"""
 _GOING_BACK: Final = f"""EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = l.order_id AND r.suspense_id IS NULL
     AND (r.line_id IS NULL OR r.line_id = l.id) AND r.state IN ({_RESERVING}))"""
+# A refund that failed has its case, and one that was rejected was a person's decision.
+_ASKED_BACK: Final = """EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = l.order_id AND r.suspense_id IS NULL
+    AND (r.line_id IS NULL OR r.line_id = l.id))"""
 _ON_A_DESK: Final = """EXISTS (SELECT 1 FROM cases k WHERE k.key = l.id OR k.subject = l.id OR k.subject = l.order_id)
     OR EXISTS (SELECT 1 FROM outbox j WHERE j.kind = 'case' AND j.key IN
       ('settle_refused:' || l.id, 'reversal_refused:' || l.id))"""
@@ -263,7 +266,7 @@ WHERE o.state = 'paid' AND l.state IN ('none', 'sent', 'unknown', 'settled') AND
         "a biller refused a paid line and neither a refund nor a case is about it",
         f"""
 SELECT l.id FROM order_lines l JOIN orders o ON o.id = l.order_id
-WHERE o.state = 'paid' AND l.state = 'refused' AND NOT {_GOING_BACK} AND NOT ({_ON_A_DESK})
+WHERE o.state = 'paid' AND l.state = 'refused' AND NOT {_ASKED_BACK} AND NOT ({_ON_A_DESK})
 """,
     ),
 )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from functools import partial
 from typing import Any, Final
 
@@ -28,7 +29,10 @@ class Groups:
         self._effect = effect
         self._queue: asyncio.Queue[Entry] = asyncio.Queue(_WAITING_MAX)
         self._closed = False
-        self._writers = [asyncio.create_task(self._write(), name=f"batch {form.name}") for _ in range(WRITERS)]
+        # In a context of their own: the first caller's trace is not that of the items to come.
+        self._writers = [
+            asyncio.create_task(self._write(), name=f"batch {form.name}", context=Context()) for _ in range(WRITERS)
+        ]
 
     async def add(self, item: Any) -> Any:
         """Return the item's result after the commit that carried it."""

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Iterable
+from contextvars import Context
 from typing import Final
 
 from bot.kernel.errors import BotError
@@ -38,7 +39,7 @@ class Signals:
     def start(self) -> None:
         """Begin to listen, if nobody has yet."""
         if self._task is None and not self._closing:
-            self._task = asyncio.create_task(self._run(), name="signals")
+            self._task = asyncio.create_task(self._run(), name="signals", context=Context())
 
     def send(self, channels: Iterable[str]) -> None:
         """Ring here at once, and elsewhere in a moment."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+from contextvars import Context
 from typing import Any, Final
 
 from redis.asyncio import ConnectionPool
@@ -47,7 +48,7 @@ class Ears:
         if self._closed:
             raise Busy("ephemeral_closed")
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="redis ears")
+            self._task = asyncio.create_task(self._run(), name="redis ears", context=Context())
         await self._subscribe(channel)
         message: asyncio.Future[bytes] = self._loop.create_future()
         waiting = self._waiting.setdefault(channel, set())

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable
+from contextvars import Context
 from typing import Any, Final, Protocol
 
 from hiredis import pack_command
@@ -103,7 +104,7 @@ class SharedWire:
         self._pending: deque[Entry] = deque()
         self._idle: list[asyncio.Future[None]] = []
         self._closed = False
-        self._lanes = [asyncio.create_task(self._run(), name="redis") for _ in range(lanes)]
+        self._lanes = [asyncio.create_task(self._run(), name="redis", context=Context()) for _ in range(lanes)]
 
     def call(self, *arguments: Argument) -> Awaitable[Any]:
         if self._closed or len(self._pending) >= _PENDING_MAX:

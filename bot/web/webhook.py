@@ -1,6 +1,8 @@
 """WeChat's pushes over HTTP: ``GET|POST /wechat/official/{account}``."""
 
 import asyncio
+from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from aiohttp import web
@@ -48,7 +50,7 @@ class Webhook:
             answer = await self._channel.receive(request.match_info["account"], request.query, body, since)
         except BotError as fault:
             return _refusal(fault)
-        return web.Response(body=answer.body, content_type=answer.content_type, charset="utf-8", headers=_HEADERS)
+        return web.Response(body=answer.body, headers=_headers_of(answer.content_type))
 
     async def _body(self, request: web.Request) -> bytes:
         if request.headers.get("Content-Encoding", "identity") != "identity":
@@ -70,6 +72,11 @@ class Webhook:
         except TimeoutError:
             raise BodyTimeout("body_timeout") from None
         return bytes(body)
+
+
+@cache
+def _headers_of(content_type: str) -> Mapping[str, str]:
+    return {**_HEADERS, "Content-Type": f"{content_type}; charset=utf-8"}
 
 
 def _refusal(fault: BotError) -> web.Response:

@@ -194,7 +194,8 @@ class Purchases(RuleBasedStateMachine):
     async def _end(self) -> None:
         """Let all trouble pass, let the workers work, and look at the books."""
         world, gateway = self.world, self.world.gateway
-        assert await world.audit() == []
+        findings = await world.audit()
+        assert findings == [], findings
         gateway.scripts.clear()
         world.biller.scripts.clear()
         for pause in (10, 100, 1_000, 4_000, 4_000, 22_000):
@@ -203,7 +204,8 @@ class Purchases(RuleBasedStateMachine):
                 gateway.settle_refund(number, RefundState.SUCCEEDED)
             await world.sweep()
             await world.work_off()
-        assert await world.audit() == []
+        findings = await world.audit()
+        assert findings == [], findings
         await self._compare()
 
     async def _compare(self) -> None:

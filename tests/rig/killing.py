@@ -127,7 +127,7 @@ async def _attacked(rig: Rig, scene: Scene, kills: int, seed: int) -> Report:
             payers = [Payer(number, scene, tally, seed) for number in range(PAYERS)]
             tasks = [asyncio.create_task(payer.run(stop)) for payer in payers]
             for _ in range(kills):
-                await asyncio.sleep(0.02 + 0.6 * chance.random())
+                await asyncio.sleep(0.05 + 1.2 * chance.random())
                 await rig.kill()
                 report.recoveries.append(await rig.start(session))
             await asyncio.sleep(0.5)

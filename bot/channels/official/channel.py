@@ -18,7 +18,6 @@ from bot.dialogue.reply import Part, Reply
 from bot.jobs.port import NewJob
 from bot.kernel.clock import Clock
 from bot.kernel.errors import Forbidden, NotFound
-from bot.kernel.ids import new_id
 from bot.outside.logging import current_trace
 from bot.storage.ephemeral_port import Ephemeral
 
@@ -66,7 +65,8 @@ class OfficialChannel:
         _require_addressee(settings, message, query)
         if push.signed_by:
             await self._require_first_body(settings, door, push)
-        event = to_event(message, account=account, key=push.key, trace_id=current_trace() or new_id("trc", now))
+        trace_id = current_trace() or _trace_id(message.head, push.key)
+        event = to_event(message, account=account, key=push.key, trace_id=trace_id)
         wire = OfficialWire(event, message, push, self._windows, self._clock)
         answer = await self._turns.answer(event, wire, since)
         if not answer:
@@ -122,6 +122,11 @@ class OfficialWire:
         trigger = trigger_of(self._message)
         if trigger is not None:
             await self._windows.note(event.account, event.subject, trigger)
+
+
+def _trace_id(head: Head, key: str) -> str:
+    """Return an id that sorts by time and is the same for every delivery of a message, in whichever process."""
+    return f"trc_{head.at:010x}{key[:16]}"
 
 
 def _require_addressee(settings: OfficialAccount, message: Message, query: Mapping[str, str]) -> None:

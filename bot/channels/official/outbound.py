@@ -164,10 +164,11 @@ def custom_job(
 ) -> NewJob:
     """Return the outbox job that sends these parts, in their order, as customer-service messages.
 
-    ``key`` makes it unique: the same reply is sent once however often its job is enqueued.
+    ``key`` makes it unique: the same reply is sent once however often its job is enqueued. The payload names a
+    customer and what they owe, so it is private.
     """
     payload = {"account": account, "openid": openid, "parts": [_packed(part) for part in parts]}
-    return NewJob(KIND, key, f"official:{account}", payload, trace_id, due_at)
+    return NewJob(KIND, key, f"official:{account}", payload, trace_id, due_at, private=True)
 
 
 def _packed(part: Part) -> Mapping[str, str]:

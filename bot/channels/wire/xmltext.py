@@ -19,7 +19,8 @@ _FIELD: Final = re.compile(
 )
 # XML forbids these bytes of UTF-8, and of a carriage return it makes a line feed; expat knows.
 _CONTROL: Final = bytes((*range(0x09), *range(0x0B, 0x20)))
-_NONCHARACTERS: Final = ("\ufffe".encode(), "\uffff".encode())
+_FFFE: Final = "\ufffe".encode()
+_FFFF: Final = "\uffff".encode()
 
 
 def parse(body: bytes) -> Fields:
@@ -41,7 +42,7 @@ def parse_flat(body: bytes) -> Fields | None:
     Python (docs/decisions/0004). It accepts nothing that expat would read differently; a property test holds it to
     that.
     """
-    if len(body.translate(None, _CONTROL)) != len(body) or any(letter in body for letter in _NONCHARACTERS):
+    if len(body.translate(None, _CONTROL)) != len(body) or _FFFE in body or _FFFF in body:
         return None
     try:
         document = body.decode()

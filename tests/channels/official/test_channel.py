@@ -19,6 +19,7 @@ from bot.dialogue.event import Event, Left, Noted, Pressed, Said
 from bot.dialogue.reply import HandOff, Picture, Reply, Text
 from bot.kernel.errors import BotError, Forbidden, Misconfigured, NotFound, Unauthorized
 from bot.kernel.masking import Secret
+from bot.outside.logging import bind_trace
 from tests.channels import samples
 from tests.channels.fakes import pass_time, settle
 from tests.channels.rig import ChannelRig
@@ -166,6 +167,26 @@ async def test_identical_deliveries_get_the_same_reply_and_are_heard_once(rig: C
 
     contents = {samples.KEY.decrypt(str(xmltext.parse(answer.body)["Encrypt"])) for answer in answers}
     assert len(contents) == 1 and len(rig.heard) == 1
+
+
+async def test_the_trace_of_a_message_is_the_same_wherever_it_is_delivered() -> None:
+    traces = []
+    for _ in range(2):
+        process = ChannelRig(account())
+        await send(process, safe(words()))
+        await process.turns.close(0)
+        traces.append(process.heard[0].trace_id)
+
+    assert traces[0] == traces[1] and len(traces[0]) == 30
+    assert traces[0].startswith(f"trc_{int(STAMP):010x}")
+
+
+async def test_the_trace_of_the_request_is_that_of_the_message(rig: ChannelRig) -> None:
+    """So that the number in the response's header finds the whole story."""
+    with bind_trace("trc_request"):
+        await send(rig, safe(words()))
+
+    assert rig.heard[0].trace_id == "trc_request"
 
 
 async def test_two_events_of_one_second_are_two(rig: ChannelRig) -> None:

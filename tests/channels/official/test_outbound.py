@@ -213,6 +213,7 @@ def test_parts_survive_a_job_stored_as_json(parts: list[Part]) -> None:
 
     assert [outbound.unpacked(part) for part in json.loads(json.dumps(job.payload))["parts"]] == parts
     assert (job.kind, job.key, job.dest, job.trace_id) == ("official.custom", "k", "official:main", "t")
+    assert job.private and OPENID not in f"{job.key}{job.dest}"
 
 
 @pytest.mark.parametrize(

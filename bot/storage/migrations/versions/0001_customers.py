@@ -22,9 +22,11 @@ def _customers() -> None:
         sa.Column("id", sa.Text, nullable=False),
         sa.Column("script", sa.Text, nullable=False, server_default="zh_hans"),
         sa.Column("created_at", INT, nullable=False),
+        sa.Column("unionid_hash", sa.Text, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customers")),
         sqlite_strict=True,
     )
+    op.create_index(op.f("ix_customers_unionid_hash"), "customers", ["unionid_hash"], unique=True)
 
 
 def _consents() -> None:

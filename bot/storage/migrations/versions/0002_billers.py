@@ -16,6 +16,7 @@ def upgrade() -> None:
     _bill_items()
     _stores()
     _bills()
+    _bookings()
 
 
 def _code_tokens() -> None:
@@ -153,3 +154,28 @@ def _bills() -> None:
     )
     op.create_index(op.f("ix_bills_held_by"), "bills", ["held_by"])
     op.create_index(op.f("ix_bills_item_id_account_hash_state"), "bills", ["item_id", "account_hash", "state"])
+
+
+def _bookings() -> None:
+    op.create_table(
+        "bookings",
+        sa.Column("line_id", sa.Text, nullable=False),
+        sa.Column("bill_id", sa.Text, sa.ForeignKey("bills.id", name=op.f("fk_bookings_bill_id")), nullable=False),
+        sa.Column(
+            "amount", INT, sa.CheckConstraint("amount >= 0", name=op.f("ck_bookings_amount_range")), nullable=False
+        ),
+        sa.Column(
+            "principal",
+            INT,
+            sa.CheckConstraint("principal >= 0", name=op.f("ck_bookings_principal_range")),
+            nullable=False,
+        ),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("refusal", sa.Text, nullable=True),
+        sa.Column("booked_at", INT, nullable=False),
+        sa.Column("changed_at", INT, nullable=False),
+        sa.PrimaryKeyConstraint("line_id", name=op.f("pk_bookings")),
+        sa.CheckConstraint("state IN ('settled', 'refused', 'reversed')", name=op.f("ck_bookings_state_known")),
+        sqlite_strict=True,
+    )
+    op.create_index(op.f("ix_bookings_bill_id"), "bookings", ["bill_id"])
