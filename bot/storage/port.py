@@ -66,6 +66,19 @@ class Batch(Generic[Item, Result]):
     single_statement: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Question(Generic[Item, Result]):
+    """A read that is common enough to share round trips with others of its kind.
+
+    ``one`` is the portable form. ``many`` answers several items by one statement, in their order; where many
+    customers ask at once, PostgreSQL is asked once for all who wait.
+    """
+
+    name: str
+    one: Callable[[Reader, Item], Awaitable[Result]]
+    many: Callable[[Reader, Sequence[Item]], Awaitable[Sequence[Result]]]
+
+
 class Database(Reader, Protocol):
     """A durable store. ``effect`` and ``batch`` return only after the commit is on disk."""
 
@@ -85,6 +98,10 @@ class Database(Reader, Protocol):
 
     async def batch(self, form: Batch[Item, Result], item: Item) -> Result:
         """Run one item of a form inside a commit that it may share with its neighbours."""
+        ...
+
+    async def ask(self, question: Question[Item, Result], item: Item) -> Result:
+        """Answer one item of a question, together with its neighbours where that is cheaper."""
         ...
 
     def stream(self, sql: LiteralString, *values: Value, chunk: int = 500) -> AsyncIterator[Row]:

@@ -10,7 +10,7 @@ from bot.kernel.clock import Clock
 from bot.kernel.errors import BotError
 from bot.storage.bell import Bell
 from bot.storage.errors import MaybeCommitted, StoreFault, WorkAwaited
-from bot.storage.port import Batch, Item, Result, Row, Tx, Value
+from bot.storage.port import Batch, Item, Question, Result, Row, Tx, Value
 from bot.storage.postgres_groups import Groups
 from bot.storage.postgres_link import VENDOR_ERRORS, Connection, translated
 from bot.storage.postgres_pool import Pool
@@ -61,6 +61,22 @@ class PostgresDatabase:
             raise StoreFault("form_twice", f"two forms are named {form.name}")
         result: Result = await groups.add(item)
         return result
+
+    async def ask(self, question: Question[Item, Result], item: Item) -> Result:
+        _stay_outside()
+        groups = self._groups.get(question.name)
+        if groups is None:
+            groups = self._groups[question.name] = Groups(question, self._answers, self._answer)
+        if groups.form is not question:
+            raise StoreFault("form_twice", f"two questions are named {question.name}")
+        result: Result = await groups.add(item)
+        return result
+
+    async def _answers(self, question: Question[Any, Any], items: Sequence[Any]) -> Sequence[Any]:
+        return await self._repeated(lambda: self._read(lambda tx: question.many(tx, items)))
+
+    async def _answer(self, read: Callable[[Tx], Awaitable[Any]]) -> Any:
+        return await self._repeated(lambda: self._read(read))
 
     async def rows(self, sql: LiteralString, *values: Value) -> Sequence[Row]:
         return await self._repeated(lambda: self._read(lambda tx: tx.rows(sql, *values)))

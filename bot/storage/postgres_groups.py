@@ -1,4 +1,4 @@
-"""Lets effects of one kind share commits on PostgreSQL."""
+"""Lets effects of one kind share commits on PostgreSQL, and questions of one kind share round trips."""
 
 import asyncio
 import contextlib
@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from bot.kernel.errors import BotError
 from bot.storage.errors import Contended, MaybeCommitted, StoreAway
-from bot.storage.port import Batch, Tx
+from bot.storage.port import Batch, Question, Tx
 
 WRITERS: Final = 2
 GROUP_MAX: Final = 64
 _WAITING_MAX: Final = 1024
 
-Run = Callable[[Batch[Any, Any], Sequence[Any]], Awaitable[Sequence[Any]]]
+Form = Batch[Any, Any] | Question[Any, Any]
+Run = Callable[[Any, Sequence[Any]], Awaitable[Sequence[Any]]]
 Effect = Callable[[Callable[[Tx], Awaitable[Any]]], Awaitable[Any]]
 Entry = tuple[Any, "asyncio.Future[Any]"]
 
@@ -23,7 +24,7 @@ Entry = tuple[Any, "asyncio.Future[Any]"]
 class Groups:
     """The writers of one form. While they are busy, items gather and form the next group: no timer is needed."""
 
-    def __init__(self, form: Batch[Any, Any], run: Run, effect: Effect) -> None:
+    def __init__(self, form: Form, run: Run, effect: Effect) -> None:
         self.form = form
         self._run = run
         self._effect = effect
@@ -104,5 +105,5 @@ def _another(fault: BotError) -> BotError:
     return another
 
 
-async def _one(form: Batch[Any, Any], item: Any, tx: Tx) -> Any:
+async def _one(form: Form, item: Any, tx: Tx) -> Any:
     return await form.one(tx, item)

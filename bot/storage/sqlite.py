@@ -13,7 +13,7 @@ from typing import Final, Literal, LiteralString, TypeVar
 from bot.kernel.clock import Clock
 from bot.storage.bell import Bell
 from bot.storage.errors import StoreAway, WorkAwaited
-from bot.storage.port import Batch, Item, Result, Row, Tx, Value
+from bot.storage.port import Batch, Item, Question, Result, Row, Tx, Value
 from bot.storage.sqlite_link import bound, create_file, open_reader, sqlite_form, translated
 from bot.storage.sqlite_writer import Writer
 
@@ -51,6 +51,10 @@ class SqliteDatabase:
     async def batch(self, form: Batch[Item, Result], item: Item) -> Result:
         # Every effect shares its commit here, so the portable form is all that is needed.
         return await self.effect(partial(_one, form, item))
+
+    async def ask(self, question: Question[Item, Result], item: Item) -> Result:
+        # A reader's hop costs less than what a set-based statement would save in one process.
+        return await question.one(self, item)
 
     async def rows(self, sql: LiteralString, *values: Value) -> Sequence[Row]:
         return await self._hop(partial(self._read, sql, values))

@@ -59,7 +59,8 @@ order_lines = table(
     text("title"),
     fen("amount", check="amount > 0"),
     fen("late_fee", default=0),
-    # The bill as one thing however it is paid; null where paying again is ordinary (a top-up, a meal).
+    # A remote bill as one thing however it is paid; null where paying again is ordinary (a top-up, a meal, a part of
+    # a bill) and for hosted bills, whose own row tells what they still owe.
     text("claim", null=True),
     text("state"),
     text("biller_ref", null=True),

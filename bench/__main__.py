@@ -1,0 +1,73 @@
+"""``make bench``: prints the tables; nothing else should run on the machine meanwhile."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import uvloop
+
+from bench import machine, notices, turns
+from bench.report import line, table
+from tests.services import RedisServer, start_postgres, start_redis
+from tests.services.postgresql import Postgres
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=("turns", "notices"), help="one half")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each half is measured (default 3)")
+    arguments = parser.parse_args()
+    line(machine.name())
+    with tempfile.TemporaryDirectory() as name, start_postgres(fsync=True) as postgres, start_redis() as redis:
+        for place in range(arguments.rounds):
+            if arguments.only != "notices":
+                _turns(_folder(name, f"turns{place}"), postgres, redis)
+            if arguments.only != "turns":
+                _notices(_folder(name, f"notices{place}"), postgres, redis)
+    return 0
+
+
+def _folder(base: str, name: str) -> Path:
+    folder = Path(base) / name
+    folder.mkdir()
+    return folder
+
+
+def _turns(folder: Path, postgres: Postgres, redis: RedisServer) -> None:
+    rows = uvloop.run(turns.measure(folder, postgres.create_database(blank=True), redis.empty_database()))
+    table("whole turn, 64 connections, one process, PostgreSQL and Redis", rows)
+    by_name = {row.name: row for row in rows}
+    ours, naive = by_name["whole turn, safe"], by_name["naive wechatpy echo, safe"]
+    line(f"  safe mode: whole turn / naive echo = {ours.cpu_us / naive.cpu_us:.2f} of its CPU (aim at most 1.00)")
+
+
+def _notices(base: Path, postgres: Postgres, redis: RedisServer) -> None:
+    sqlite = _folder(str(base), "sqlite")
+    pg_floor = uvloop.run(
+        notices.yardstick(_folder(str(base), "pgbench"), postgres.create_database(blank=True), redis.empty_database())
+    )
+    lite_floor = uvloop.run(notices.yardstick(sqlite, f"sqlite:///{sqlite}/floor.db", "memory://"))
+    rows = [
+        uvloop.run(
+            notices.measure(
+                _folder(str(base), "postgres"),
+                "paid notice, PostgreSQL",
+                postgres.create_database(blank=True),
+                redis.empty_database(),
+            )
+        ),
+        uvloop.run(
+            notices.measure(
+                _folder(str(base), "lite"), "paid notice, SQLite", f"sqlite:///{sqlite}/notices.db", "memory://"
+            )
+        ),
+    ]
+    table("paid notices, 64 connections, one process", rows)
+    pg_ratio = rows[0].result.rate / pg_floor
+    line(f"  pgbench, same statements, 10 clients: {pg_floor:.0f} tx/s; ratio {pg_ratio:.2f} (aim 1.2)")
+    line(f"  SQLite one by one, FULL: {lite_floor:.0f} tx/s; ratio {rows[1].result.rate / lite_floor:.2f} (aim 1.5)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
