@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ import uvloop
 from aiohttp import web
 
 from bot.commands import books, codes, desk, diagnose, routing
+from bot.commands.common import add_command, require_schema
 from bot.demo.run import open_demo
 from bot.kernel.clock import SystemClock
 from bot.kernel.errors import BotError, Misconfigured
@@ -19,8 +20,6 @@ from bot.outside import logging
 from bot.settings import Settings, load
 from bot.storage.migrations import upgrade
 from bot.wiring import application, background, open_house, refresh_gateways, run_worker
-
-Command = Callable[[argparse.Namespace], Awaitable[int]]
 
 _DEMO_FOLDER: Final = Path("var/demo")
 
@@ -35,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{fault.remedy or fault.code}\n")
         return 2
     except BotError as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 1
+    except OSError as fault:
+        # A port in use, a file that cannot be written: the system's words say it, a traceback would hide them.
         sys.stderr.write(f"{fault}\n")
         return 1
     except KeyboardInterrupt:
@@ -52,10 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add(commands, "serve", _serve, "run the web application (and, on SQLite or memory://, the worker)")
-    _add(commands, "worker", _worker, "deliver, sweep and seal; any number of workers may run")
-    _add(commands, "migrate", _migrate, "bring the database to this release's schema")
-    demo = _add(commands, "demo", _demo, "run the whole system with simulators and sample bills")
+    add_command(commands, "serve", _serve, "run the web application (and, on SQLite or memory://, the worker)")
+    add_command(commands, "worker", _worker, "deliver, sweep and seal; any number of workers may run")
+    add_command(commands, "migrate", _migrate, "bring the database to this release's schema")
+    demo = add_command(commands, "demo", _demo, "run the whole system with simulators and sample bills")
     demo.add_argument("--port", type=int, default=8080, help="0 takes a free one (default 8080)")
     demo.add_argument("--folder", type=Path, default=_DEMO_FOLDER, help="where the data is kept")
     demo.add_argument("--factor", type=float, default=1.0, help="divides the simulators' pauses")
@@ -64,16 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, text: str
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(command=command)
-    return parser
-
-
 async def _serve(_: argparse.Namespace) -> int:
     settings, clock = load(), SystemClock()
+    await require_schema(settings.environment.database_url)
     async with open_house(settings, clock) as house:
         await refresh_gateways(house)
         async with background(house, worker=settings.alone):
@@ -105,6 +101,7 @@ async def _worker(_: argparse.Namespace) -> int:
             "`serve` runs the worker itself on SQLite or memory://; set DATABASE_URL to PostgreSQL and REDIS_URL to "
             "Redis to run workers of their own",
         )
+    await require_schema(settings.environment.database_url)
     async with open_house(settings, clock) as house:
         await refresh_gateways(house)
         async with background(house, worker=False):

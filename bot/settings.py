@@ -2,9 +2,10 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -60,6 +61,7 @@ def _origin(url: str) -> str:
     return url.rstrip("/")
 
 
+Part = TypeVar("Part")
 Hidden = Annotated[SecretStr, BeforeValidator(_resolved)]
 Url = Annotated[str, AfterValidator(_origin)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -174,18 +176,50 @@ class Settings(_Section):
         return self.environment.database_url.startswith("sqlite") or self.environment.redis_url.startswith("memory")
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What could be read of a configuration, each part by itself, and every fault of it, a line each."""
+
+    environment: Environment | None
+    file: ConfigFile | None
+    settings: Settings | None
+    faults: tuple[str, ...]
+
+
+def read() -> Reading:
+    """Read environment and file as far as they can be read; raises nothing."""
+    faults: list[str] = []
+    environment = _read_part(Environment, faults)
+    path = environment.config if environment is not None else os.environ.get("SCENEPAY_CONFIG")
+    file = _read_part(lambda: ConfigFile.model_validate(_content(path)), faults)
+    settings = None
+    if environment is not None:
+        # Checked against an empty file where the real one is broken, so that this check's faults are told too.
+        whole, known = file or ConfigFile(), environment
+        settings = _read_part(lambda: Settings(environment=known, file=whole), faults)
+    return Reading(environment, file, settings if file is not None else None, tuple(faults))
+
+
 def load() -> Settings:
     """Read environment and file; raises Misconfigured with every fault, one a line."""
+    reading = read()
+    if reading.settings is None:
+        raise Misconfigured("settings", "\n".join(reading.faults))
+    return reading.settings
+
+
+def _content(path: Path | str | None) -> Mapping[str, Any]:
+    return tomllib.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+
+
+def _read_part(part: Callable[[], Part], faults: list[str]) -> Part | None:
     try:
-        environment = Environment()
-        content: dict[str, Any] = {}
-        if environment.config is not None:
-            content = tomllib.loads(environment.config.read_text(encoding="utf-8"))
-        return Settings(environment=environment, file=ConfigFile.model_validate(content))
+        return part()
     except ValidationError as fault:
-        raise Misconfigured("settings", "\n".join(_line(error) for error in fault.errors())) from None
-    except (OSError, tomllib.TOMLDecodeError) as fault:
-        raise Misconfigured("settings", f"SCENEPAY_CONFIG: {fault}") from fault
+        faults += [_line(error) for error in fault.errors()]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        faults.append(f"SCENEPAY_CONFIG: {fault}")
+    return None
 
 
 def _line(error: Mapping[str, Any]) -> str:

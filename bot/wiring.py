@@ -37,11 +37,11 @@ from bot.dialogue.router import KeywordRouter
 from bot.dialogue.scene import Scene
 from bot.dialogue.session import Sessions
 from bot.dialogue.talk import Talk
-from bot.gateways import GATEWAYS, WALLETS
+from bot.gateways import GATEWAYS, WALLETS, Factory
 from bot.jobs.outbox import enqueue
 from bot.jobs.port import NewJob
 from bot.jobs.relay import Relay
-from bot.jobs.schedule import BILLER, MESSAGE, NEVER_GIVE_UP, Schedule
+from bot.jobs.schedule import BILLER, MESSAGE, NEVER_GIVE_UP, REFUND, Schedule
 from bot.kernel.clock import Clock, SystemClock, business_day
 from bot.kernel.errors import Misconfigured
 from bot.kernel.masking import Secret
@@ -72,7 +72,7 @@ from bot.web.webhook import Webhook
 from bot.words.render import render_message, say
 from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, SurplusDeliverer, UndoDeliverer
 from bot.workers.receipt import ReceiptDeliverer
-from bot.workers.rounds import Round, run_rounds
+from bot.workers.rounds import Round, keep_running, run_rounds
 from bot.workers.sweep import sweep_rounds
 from bot.workers.upkeep import key_rounds, seal_rounds, token_rounds
 
@@ -82,8 +82,8 @@ _DRAIN: Final = 5.0
 SCHEDULES: Final[Mapping[str, Schedule]] = {
     work.FULFIL: BILLER,
     work.UNDO: BILLER,
-    work.REFUND_SUBMIT: NEVER_GIVE_UP,
-    work.REFUND_SURPLUS: NEVER_GIVE_UP,
+    work.REFUND_SUBMIT: REFUND,
+    work.REFUND_SURPLUS: REFUND,
     work.CASE: NEVER_GIVE_UP,
     work.RECEIPT: MESSAGE,
     CustomDeliverer.kind: MESSAGE,
@@ -130,6 +130,19 @@ def scenes_of(packs: Sequence[str]) -> Mapping[str, Scene]:
     return found
 
 
+def gateway_factory(name: str) -> Factory:
+    """Return what builds the gateway of this name; raises Misconfigured for one that there is none of."""
+    found = GATEWAYS.get(name)
+    if found is None:
+        raise Misconfigured("gateway_unknown", f"[gateways.{name}]: choose one of: {', '.join(GATEWAYS)}")
+    return found
+
+
+def vault_of(settings: Settings) -> Vault:
+    """Return the vault over the configured keys; raises Misconfigured for keys that are too short or listed twice."""
+    return Vault.from_secrets([Secret(key) for key in settings.secret_keys])
+
+
 @asynccontextmanager
 async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
     """Build the house and, at the end, close what was opened, in reverse."""
@@ -151,11 +164,11 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
 def _built(
     settings: Settings, clock: Clock, database: Database, ephemeral: Ephemeral, http: HttpClient, metrics: Metrics
 ) -> House:
-    vault = Vault.from_secrets([Secret(key) for key in settings.secret_keys])
+    vault = vault_of(settings)
     traces = Traces(database, clock)
     catalogue = Catalogue(database, clock)
     billers = _billers(settings, database, catalogue, vault, http, clock)
-    gateways = {name: GATEWAYS[name](accounts, http, clock) for name, accounts in settings.file.gateways.items()}
+    gateways = {name: gateway_factory(name)(accounts, http, clock) for name, accounts in settings.file.gateways.items()}
     payments = _payments(settings, clock, database, vault, gateways, billers)
     accounts = [official_account(key, section, settings) for key, section in settings.file.official.items()]
     clients = {account.key: WeChatClient(account, http, ephemeral, clock) for account in accounts}
@@ -166,7 +179,7 @@ def _built(
         ephemeral,
         clock,
         engine.answer,
-        partial(enqueue_all, database, clock),
+        partial(enqueue_all, database, vault, clock),
         _apology,
         Pace(answer_within=settings.file.deadlines.reply),
     )
@@ -255,7 +268,7 @@ def _engine(
     scenes = scenes_of(settings.file.scene_packs)
     public_url = settings.environment.public_url
     router = KeywordRouter(tuple(scenes.values()), lambda: business_day(clock.now()))
-    talk = Talk(router, scenes, AfterSales(database, f"{public_url}/receipts"), say, f"{public_url}/cashier")
+    talk = Talk(router, scenes, AfterSales(database, vault, f"{public_url}/receipts"), say, f"{public_url}/cashier")
     return Engine(
         Parts(
             sessions=Sessions(ephemeral, vault, clock),
@@ -314,11 +327,11 @@ def _apology(event: Event, fault: Exception) -> Reply:
     return Reply((Text(render_message("trouble", "zh_hans")),))
 
 
-async def enqueue_all(database: Database, clock: Clock, jobs: Sequence[NewJob]) -> None:
+async def enqueue_all(database: Database, vault: Vault, clock: Clock, jobs: Sequence[NewJob]) -> None:
     """Put jobs into the outbox in a transaction of their own, for callers that have none."""
 
     async def insert(tx: Tx) -> None:
-        await enqueue(tx, jobs, clock.now())
+        await enqueue(tx, jobs, clock.now(), vault)
 
     await database.effect(insert)
 
@@ -381,17 +394,18 @@ def application(house: House) -> web.Application:
 def relay(house: House) -> Relay:
     """Return this process's share of the outbox."""
     payments = house.payments
-    queue = partial(enqueue_all, house.database, house.clock)
+    queue = partial(enqueue_all, house.database, house.vault, house.clock)
     return Relay(
         house.database,
         (
             FulfilDeliverer(payments.fulfilment, house.traces),
             UndoDeliverer(payments.fulfilment, house.traces),
             RefundDeliverer(payments.refunds, house.traces),
-            SurplusDeliverer(payments.refunds),
+            SurplusDeliverer(payments.refunds, house.traces),
             CaseOpener(house.database, house.clock),
             ReceiptDeliverer(
                 payments.receipts,
+                payments.refunds,
                 payments.orders,
                 house.identities,
                 queue,
@@ -401,7 +415,9 @@ def relay(house: House) -> Relay:
             CustomDeliverer(house.clients, house.windows, house.ephemeral, house.clock),
         ),
         house.clock,
+        vault=house.vault,
         schedules=SCHEDULES,
+        metrics=house.metrics,
     )
 
 
@@ -409,7 +425,7 @@ def rounds(house: House) -> Sequence[Round]:
     """Return what a worker does again and again."""
     return (
         *sweep_rounds(house.payments.sweeper),
-        *seal_rounds(house.database, house.clock),
+        *seal_rounds(house.database, house.vault, house.clock),
         *token_rounds([client.refresh for client in house.clients.values()]),
     )
 
@@ -430,9 +446,14 @@ async def run_worker(house: House) -> None:
 @asynccontextmanager
 async def background(house: House, *, worker: bool) -> AsyncIterator[None]:
     """Write traces and keep the gateways' keys fresh; work the outbox too where this process is the only one."""
-    keys = run_rounds(key_rounds([gateway.refresh for gateway in house.gateways.values()]), house.clock)
-    work_ = [house.traces.run(), keys, *([run_worker(house)] if worker else [])]
-    tasks = [asyncio.create_task(each) for each in work_]
+    keys = key_rounds([gateway.refresh for gateway in house.gateways.values()])
+    jobs: dict[str, Callable[[], Awaitable[None]]] = {
+        "traces": house.traces.run,
+        "keys": partial(run_rounds, keys, house.clock),
+    }
+    if worker:
+        jobs["worker"] = partial(run_worker, house)
+    tasks = [asyncio.create_task(keep_running(name, job, house.clock), name=name) for name, job in jobs.items()]
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ _HAN_DIGITS: Final = {character: value for value, character in enumerate("零一
 _HAN_UNITS: Final = {"十": 10, "百": 100}
 _HAN_NUMBER: Final = re.compile("[零〇一二三四五六七八九两十百]+")
 # 5楼501 says the floor twice: 501 is on it. Only behind a building, since 5楼 alone may be one.
-_FLOOR: Final = re.compile(r"(?<=[栋幢棟座单單元樓楼号號\-])0*(\d{1,2})[楼樓层層](?=[^0-9]?0*\1\d{2}(?!\d))")
+_FLOOR: Final = re.compile(r"(?<=[栋幢棟座单單元樓楼号號\-])\s*0*(\d{1,2})[楼樓层層](?=[^0-9]?0*\1\d{2}(?!\d))")
 _ROOM_JOINTS: Final = re.compile(r"[第栋幢棟座號号樓楼单單元层層室房户戶间間#\s\-‐‑‒–—―−_/\\.,，、·]+")
 
 
@@ -32,7 +32,11 @@ def canonical(form: Form, text: str) -> str:
     ``digits``: ``0512 345 678`` and ``O512-345678`` are ``0512345678``; ``upper``: ``粤b·12345d`` is ``粤B12345D``;
     ``room``: ``3栋2单元501室``, ``3幢二单元501`` and ``3-2-501`` are ``3-2-501``; ``name``: no spaces, one kind of dot.
     """
-    text = normalise(text)
+    # Once more at the end: what a space kept apart may compose.
+    return normalise(_shaped(form, normalise(text)))
+
+
+def _shaped(form: Form, text: str) -> str:
     match form:
         case "digits":
             return _GROUPING.sub("", text).upper().translate(_DIGIT_WORDS)

@@ -14,8 +14,8 @@ class BillQuery:
     """Asks for what an account owes. ``fields`` holds the item's further inputs, proof of belonging among them."""
 
     item_id: str
-    account: str
-    fields: Mapping[str, str] = field(default_factory=dict)
+    account: str = field(repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     period: str | None = None  # YYYY-MM
     trace_id: str = ""
 
@@ -43,7 +43,7 @@ class Bill:
 class Found:
     """The account exists and is the asker's; ``bills`` may be empty. Names and places come masked."""
 
-    account: str
+    account: str = field(repr=False)
     account_mask: str
     holder_mask: str = ""
     address_mask: str = ""
@@ -71,11 +71,11 @@ class Line:
     item_id: str
     amount: int  # fen, late fee included
     title: str
-    account: str = ""
+    account: str = field(default="", repr=False)
     account_mask: str = ""
     bill: Bill | None = None
     period: str | None = None
-    fields: Mapping[str, str] = field(default_factory=dict)  # The inputs of the query that found the bill.
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)  # The inputs of the query that found the bill.
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class PaidLine:
     id: str
     order_id: str
     item_id: str
-    account: str
+    account: str = field(repr=False)
     bill_id: str | None
     bill_no: str | None
     period: str | None

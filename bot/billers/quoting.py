@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from bot.billers.catalogue import Catalogue, Store
+from bot.billers.catalogue import Store
 from bot.billers.items import AmountKind, BillItem, Flow
 from bot.billers.port import LINES_MAX, Bill, Later, Line, Quote, Refusal
 from bot.kernel.clock import SHANGHAI
@@ -23,8 +24,16 @@ class Owed:
 Ask = Callable[[BillItem, Line], Awaitable[Owed | Later]]
 
 
+class Items(Protocol):
+    """What of the catalogue a quote needs."""
+
+    async def item(self, item_id: str) -> BillItem: ...
+
+    async def store(self, store_id: str) -> Store: ...
+
+
 async def quote(
-    catalogue: Catalogue, lines: Sequence[Line], at: datetime, store_id: str | None, ask: Ask
+    catalogue: Items, lines: Sequence[Line], at: datetime, store_id: str | None, ask: Ask
 ) -> Quote | Refusal | Later:
     """Check lines of one item against its rules and against what ``ask`` says is owed now.
 

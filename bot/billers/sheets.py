@@ -1,106 +1,84 @@
-"""Reads bill files row by row: CSV in UTF-8 or GB18030, and XLSX, in constant memory."""
+"""Reads sheets row by row in constant memory: CSV in UTF-8 or GB18030, and XLSX."""
 
 import codecs
 import csv
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
-from decimal import Decimal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import openpyxl
-
+from bot.billers import xlsx
+from bot.billers.cells import COLUMNS_MAX, TOO_WIDE, UNREADABLE, Cell, Trouble, text_cell
 from bot.kernel.errors import BadRequest
 
-ROWS_MAX: Final = 1_000_000
-COLUMNS_MAX: Final = 60
-_CELL_MAX: Final = 500
-_SNIFFED: Final = 1 << 20
-# An XLSX that unpacks to more than this is a bomb, not a bill file.
-_UNPACKED_MAX: Final = 2 << 30
+FILE_BYTES_MAX: Final = 512 << 20
+_CHUNK: Final = 1 << 20
+_ZIP: Final = b"PK\x03\x04"
+# What Excel wrote before 2007, and what it wraps a workbook with a password into.
+_OLE: Final = b"\xd0\xcf\x11\xe0"
+
+Row = tuple[int, Sequence[Cell] | Trouble]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet that is being read: its rows with their line numbers, once, and what the reader left out."""
+
+    rows: Iterator[Row]
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
-def rows_of(path: Path) -> Iterator[Iterator[tuple[int, Sequence[str]]]]:
-    """Yield an iterator of (line number, cells as text); raises BadRequest for a file that cannot be read."""
+def opened(path: Path) -> Iterator[Sheet]:
+    """Open a file as a sheet, by its content and not by its name.
+
+    What cannot be read from some line on ends the rows with a ``Trouble``. Raises BadRequest for a file that is no
+    sheet at all.
+    """
     if not path.is_file():
         raise BadRequest("file_missing", f"there is no file {path.name}")
-    if path.suffix.casefold() in (".xlsx", ".xlsm"):
-        with _xlsx(path) as rows:
-            yield rows
+    if path.stat().st_size > FILE_BYTES_MAX:
+        raise BadRequest("file_too_large", f"split the file: at most {FILE_BYTES_MAX >> 20} MiB")
+    with path.open("rb") as file:
+        head = file.read(len(_ZIP))
+    if head == _OLE:
+        raise BadRequest("file_xls", "save the workbook as .xlsx, without a password")
+    if head == _ZIP:
+        with xlsx.opened(path) as book:
+            left_out = f"只读取了第一张工作表“{book.sheet}”" if book.sheets > 1 else None
+            yield Sheet(book.rows(), (left_out,) if left_out else ())
         return
-    with path.open(newline="", encoding=_encoding(path), errors="strict") as file:
-        yield _csv(file)
+    with path.open(newline="", encoding=_encoding(path), errors="strict") as text:
+        yield Sheet(_csv(text))
 
 
 def _encoding(path: Path) -> str:
-    """Return the encoding of a CSV: what a byte-order mark says, else UTF-8 if its head is, else GB18030."""
-    with path.open("rb") as file:
-        head = file.read(_SNIFFED)
-    if head.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig"
+    """Return the encoding of a CSV: UTF-8 if the whole file is, else GB18030."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        decoder.decode(head)
-    except UnicodeDecodeError:
-        return "gb18030"
-    return "utf-8"
+    with path.open("rb") as file:
+        head = file.read(_CHUNK)
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise BadRequest("file_encoding", "save the file as CSV UTF-8")
+        try:
+            part = head
+            while part:
+                decoder.decode(part)
+                part = file.read(_CHUNK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "gb18030"
+    return "utf-8-sig"
 
 
-def _csv(file: Iterator[str]) -> Iterator[tuple[int, Sequence[str]]]:
+def _csv(file: Iterator[str]) -> Iterator[Row]:
     reader = csv.reader(file)
-    try:
-        for cells in reader:
-            _bounded(reader.line_num, cells)
-            yield reader.line_num, [cell.strip() for cell in cells]
-    except UnicodeDecodeError as fault:
-        raise BadRequest("file_encoding", "save the file as UTF-8 or GB18030 (GBK)") from fault
-    except csv.Error as fault:
-        raise BadRequest("file_csv", f"line {reader.line_num}: {fault}") from fault
-
-
-@contextmanager
-def _xlsx(path: Path) -> Iterator[Iterator[tuple[int, Sequence[str]]]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _UNPACKED_MAX:
-                raise BadRequest("file_too_large", "split the workbook")
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, OSError) as fault:
-        raise BadRequest("file_xlsx", "this is no XLSX workbook; save it again from the spreadsheet program") from fault
-    try:
-        sheet = book.worksheets[0]
-        yield _sheet_rows(sheet.iter_rows(values_only=True))
-    finally:
-        book.close()
-
-
-def _sheet_rows(rows: Iterator[Sequence[object]]) -> Iterator[tuple[int, Sequence[str]]]:
-    for number, cells in enumerate(rows, start=1):
-        _bounded(number, cells)
-        yield number, [_cell(cell) for cell in cells]
-
-
-def _cell(value: object) -> str:
-    """Return a cell as text; numbers without exponent, dates as ISO."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float):
-        # A spreadsheet keeps 128.5 as binary; its shortest form is what the person typed.
-        return format(Decimal(repr(value)).normalize(), "f")
-    return str(value).strip()
-
-
-def _bounded(number: int, cells: Sequence[object]) -> None:
-    if number > ROWS_MAX:
-        raise BadRequest("file_too_long", f"split the file: at most {ROWS_MAX} rows")
-    if len(cells) > COLUMNS_MAX:
-        raise BadRequest("file_too_wide", f"line {number}: at most {COLUMNS_MAX} columns")
-    if any(isinstance(cell, str) and len(cell) > _CELL_MAX for cell in cells):
-        raise BadRequest("file_cell", f"line {number}: a cell has more than {_CELL_MAX} characters")
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except (UnicodeDecodeError, csv.Error):
+            yield reader.line_num + 1, UNREADABLE
+            return
+        yield reader.line_num, [text_cell(cell) for cell in cells] if len(cells) <= COLUMNS_MAX else TOO_WIDE

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from bot.billers.importing import BillImport, Report
+from bot.cases.desk import name_of
 from bot.commands.common import Commands, add_command, opened
-from bot.ledger import invariants as ledger
 from bot.payments import invariants
 from bot.payments.policy import Policy
 from bot.trail.sealing import SEALED_TABLES, verify
@@ -36,15 +36,12 @@ async def _audit(_: argparse.Namespace) -> int:
 async def audit_house(house: House) -> list[str]:
     """Return a line for each broken invariant, with the offending ids; an empty list means that the books are clean."""
     now = house.clock.now()
-    findings = [
-        *await ledger.inspect(house.database, now),
-        *await invariants.inspect(house.database, now, Policy()),
-    ]
+    findings = await invariants.inspect(house.database, now, Policy())
     broken = [f"{finding.check} ({finding.count}): {', '.join(finding.ids)}" for finding in findings]
     totals = await invariants.totals(house.database)
     broken.extend(f"totals: {total}" for total in totals if not total.balanced)
     for table in SEALED_TABLES:
-        gaps = [gap async for gap in verify(house.database, table)]
+        gaps = [gap async for gap in verify(house.database, table, house.vault)]
         broken.extend(f"seal: {gap.table} rows {gap.from_seq + 1} to {gap.upto_seq} were altered" for gap in gaps)
     return broken
 
@@ -54,17 +51,20 @@ async def _trace(arguments: argparse.Namespace) -> int:
         story = await house.traces.story(arguments.trace_id)
     for at, room, what, text, detail in story:
         sys.stdout.write(f"{at.isoformat(timespec='milliseconds')}  {room:8} {what:28} {text}  {detail}\n")
+    if not story:
+        sys.stderr.write(f"nothing is known of {arguments.trace_id}\n")
     return 0 if story else 1
 
 
 async def _import(arguments: argparse.Namespace) -> int:
     async with opened() as house:
+        began = house.clock.monotonic()
         item = await house.catalogue.item(arguments.item)
         bills = BillImport(house.database, house.vault, house.clock)
-        report = await bills.run(
-            arguments.file, item, actor=arguments.actor, dry_run=arguments.dry_run, progress=_progress
-        )
-    _tell(report, dry_run=arguments.dry_run)
+        actor = name_of(arguments.actor)
+        report = await bills.run(arguments.file, item, actor=actor, dry_run=arguments.dry_run, progress=_progress)
+        seconds = house.clock.monotonic() - began
+    _tell(report, seconds, dry_run=arguments.dry_run)
     return 1 if report.refused else 0
 
 
@@ -74,9 +74,11 @@ def _progress(report: Report) -> None:
         sys.stderr.flush()
 
 
-def _tell(report: Report, *, dry_run: bool) -> None:
+def _tell(report: Report, seconds: float, *, dry_run: bool) -> None:
     if sys.stderr.isatty():
         sys.stderr.write("\n")
+    for note in report.notes:
+        sys.stdout.write(f"note: {note}\n")
     for fault in report.faults:
         sys.stdout.write(f"line {fault.line}: {fault.problem}; {fault.remedy}\n")
     if report.refused > len(report.faults):
@@ -84,5 +86,5 @@ def _tell(report: Report, *, dry_run: bool) -> None:
     verb = "would be imported" if dry_run else "imported"
     sys.stdout.write(
         f"{report.accepted} bills {verb}, {report.unchanged} unchanged, {report.refused} refused, "
-        f"of {report.lines} lines\n"
+        f"of {report.lines} lines, in {seconds:.1f} s ({report.lines / max(seconds, 0.001):.0f} a second)\n"
     )

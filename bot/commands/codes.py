@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ def add(commands: Commands) -> None:
 
 
 async def _code(arguments: argparse.Namespace) -> int:
+    # Looked at first: a code that was made and cannot be drawn would be one that nobody knows of.
+    draw = _drawing(arguments.out)
     async with opened() as house:
         store = await house.catalogue.store(arguments.store)
         item = await house.catalogue.item(arguments.item)
@@ -49,30 +52,29 @@ async def _code(arguments: argparse.Namespace) -> int:
         token = await house.database.effect(work)
         url = code_url(house.settings.environment.public_url, token)
         stand = Stand(merchant=item.merchant_name, store=store.name, payload=url)
-    await asyncio.to_thread(_draw, arguments.out, url, stand)
     sys.stdout.write(f"{url}\n")
+    await asyncio.to_thread(arguments.out.write_bytes, draw(stand))
     return 0
 
 
-def _draw(out: Path, url: str, stand: Stand) -> None:
+def _drawing(out: Path) -> Callable[[Stand], bytes]:
+    """Return what draws a file of this name; raises BadRequest for a name that says no format or no folder."""
+    if not out.parent.is_dir():
+        raise BadRequest("code_folder", f"there is no folder {out.parent}")
     if out.name.endswith("-stand.svg"):
-        out.write_text(stand_svg(stand), encoding="utf-8")
-    elif out.suffix == ".svg":
-        out.write_bytes(qr_svg(url).body)
-    elif out.suffix == ".png":
-        out.write_bytes(qr_png(url).body)
-    else:
-        raise BadRequest("code_format", "name a file that ends in .svg, .png or -stand.svg")
+        return lambda stand: stand_svg(stand).encode()
+    if out.suffix == ".svg":
+        return lambda stand: qr_svg(stand.payload).body
+    if out.suffix == ".png":
+        return lambda stand: qr_png(stand.payload).body
+    raise BadRequest("code_format", "name a file that ends in .svg, .png or -stand.svg")
 
 
 async def _menu(arguments: argparse.Namespace) -> int:
-    menu: Any = default_menu()
-    if arguments.file is not None:
-        text = await asyncio.to_thread(arguments.file.read_text, encoding="utf-8")
-        menu = json.loads(text)
+    menu = await asyncio.to_thread(_read, arguments.file) if arguments.file is not None else default_menu()
     faults = faults_of(menu)
     if faults:
-        raise BadRequest("menu", "; ".join(faults))
+        raise BadRequest("menu", "\n".join(faults))
     if arguments.dry_run:
         sys.stdout.write(json.dumps(menu, ensure_ascii=False, indent=2) + "\n")
         return 0
@@ -83,3 +85,15 @@ async def _menu(arguments: argparse.Namespace) -> int:
         await client.create_menu(menu)
     sys.stdout.write("pushed; phones show it within five minutes\n")
     return 0
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        menu = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadRequest("file_missing", f"there is no file {path}") from None
+    except ValueError as fault:
+        raise BadRequest("menu_unreadable", f"{path.name} is no JSON in UTF-8: {fault}") from None
+    if not isinstance(menu, dict):
+        raise BadRequest("menu_unreadable", f"{path.name} is no JSON object")
+    return menu

@@ -1,21 +1,21 @@
 """``doctor``: reports every fault of a configuration at once, and whether the stores answer."""
 
 import argparse
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
-from bot.commands.common import Commands, add_command
-from bot.gateways import GATEWAYS
+from bot.commands.common import Commands, add_command, require_schema
 from bot.kernel.clock import SystemClock
 from bot.kernel.errors import BotError
 from bot.outside.http import HttpClient
-from bot.settings import Settings, load
+from bot.settings import ConfigFile, Environment, Reading, Settings, read
 from bot.storage.database import connect
 from bot.storage.ephemeral import connect as connect_ephemeral
-from bot.storage.migrations import check
-from bot.wiring import official_account, scenes_of
+from bot.wiring import gateway_factory, official_account, scenes_of, vault_of
 from bot.words.render import default_renderer
+
+Probe = Callable[[], Awaitable[None]]
 
 
 def add(commands: Commands) -> None:
@@ -23,69 +23,87 @@ def add(commands: Commands) -> None:
 
 
 async def _doctor(_: argparse.Namespace) -> int:
-    try:
-        settings = load()
-    except BotError as fault:
-        for line in fault.remedy.splitlines():
-            sys.stdout.write(f"wrong  {line}\n")
-        return 2
-    wrong = 0
-    for name, probe in _probes(settings).items():
+    """Print a line for each thing that was looked at; what cannot be looked at for lack of another is left out."""
+    reading = read()
+    for line in reading.faults:
+        sys.stdout.write(f"wrong  {line}\n")
+    wrong = len(reading.faults)
+    for name, probe in _probes(reading):
         said = await _asked(probe)
         wrong += said is not None
         sys.stdout.write(f"{'ok   ' if said is None else 'wrong'}  {name}{': ' + said if said else ''}\n")
-    if not settings.file.official:
-        sys.stdout.write("note   no official account is configured: nobody can chat\n")
-    if not settings.file.gateways:
-        sys.stdout.write("note   no gateway is configured: nobody can pay\n")
+    for note in _notes(reading):
+        sys.stdout.write(f"note   {note}\n")
     return 2 if wrong else 0
 
 
-def _probes(settings: Settings) -> dict[str, Callable[[], Awaitable[None]]]:
-    async def database() -> None:
-        found = await connect(settings.environment.database_url, SystemClock())
+def _probes(reading: Reading) -> Iterator[tuple[str, Probe]]:
+    if reading.environment is not None:
+        yield "database", partial(_database, reading.environment)
+        yield "ephemeral store", partial(_ephemeral, reading.environment)
+    if reading.file is not None:
+        yield "scene packs", partial(_scenes, reading.file)
+        for name, accounts in reading.file.gateways.items():
+            for key in accounts:
+                yield f"gateway {name} {key}", partial(_gateway, reading.file, name, key)
+    if reading.environment is not None and reading.file is not None:
+        # Unchecked, because what is wrong between the two was told above, and an account needs no more of them.
+        settings = Settings.model_construct(environment=reading.environment, file=reading.file)
+        for key in reading.file.official:
+            yield f"official account {key}", partial(_account, settings, key)
+    if reading.settings is not None:
+        yield "secret keys", partial(_keys, reading.settings)
+    yield "templates", _templates
+
+
+async def _database(environment: Environment) -> None:
+    # First, because opening a SQLite file that is missing would make it.
+    await require_schema(environment.database_url)
+    await (await connect(environment.database_url, SystemClock())).close()
+
+
+async def _ephemeral(environment: Environment) -> None:
+    found = await connect_ephemeral(environment.redis_url, SystemClock())
+    try:
+        await found.ping()
+    finally:
         await found.close()
 
-    async def schema() -> None:
-        await asyncio.to_thread(check, settings.environment.database_url)
 
-    async def ephemeral() -> None:
-        found = await connect_ephemeral(settings.environment.redis_url, SystemClock())
-        try:
-            await found.ping()
-        finally:
-            await found.close()
-
-    async def scenes() -> None:
-        scenes_of(settings.file.scene_packs)
-
-    async def templates() -> None:
-        default_renderer().compile_all()
-
-    async def gateways() -> None:
-        http = await HttpClient.create(SystemClock())
-        try:
-            for name, accounts in settings.file.gateways.items():
-                GATEWAYS[name](accounts, http, SystemClock())
-        finally:
-            await http.close()
-
-    async def accounts() -> None:
-        for key, section in settings.file.official.items():
-            official_account(key, section, settings).door()
-
-    return {
-        "database": database,
-        "schema": schema,
-        "ephemeral store": ephemeral,
-        "scene packs": scenes,
-        "templates": templates,
-        "gateways": gateways,
-        "official accounts": accounts,
-    }
+async def _scenes(file: ConfigFile) -> None:
+    scenes_of(file.scene_packs)
 
 
-async def _asked(probe: Callable[[], Awaitable[None]]) -> str | None:
+async def _templates() -> None:
+    default_renderer().compile_all()
+
+
+async def _keys(settings: Settings) -> None:
+    vault_of(settings)
+
+
+async def _gateway(file: ConfigFile, name: str, key: str) -> None:
+    """Build the gateway of this one account: built together, the first wrong account would hide the others."""
+    clock = SystemClock()
+    http = await HttpClient.create(clock)
+    try:
+        gateway_factory(name)({key: file.gateways[name][key]}, http, clock)
+    finally:
+        await http.close()
+
+
+async def _account(settings: Settings, key: str) -> None:
+    official_account(key, settings.file.official[key], settings).door()
+
+
+def _notes(reading: Reading) -> Iterator[str]:
+    if reading.file is not None and not reading.file.official:
+        yield "no official account is configured: nobody can chat"
+    if reading.file is not None and not reading.file.gateways:
+        yield "no gateway is configured: nobody can pay"
+
+
+async def _asked(probe: Probe) -> str | None:
     try:
         await probe()
     except BotError as fault:

@@ -1,6 +1,7 @@
 """``route``: shows what the router understands, one JSON object a line."""
 
 import argparse
+import io
 import json
 import sys
 from typing import Any
@@ -19,6 +20,7 @@ def add(commands: Commands) -> None:
 
 
 async def _route(arguments: argparse.Namespace) -> int:
+    _speak_utf8()
     clock = SystemClock()
     scenes = scenes_of(tuple(arguments.pack or ConfigFile().scene_packs))
     router = KeywordRouter(tuple(scenes.values()), lambda: business_day(clock.now()))
@@ -40,3 +42,10 @@ def _shown(understood: Understanding) -> dict[str, Any]:
         "slots": dict(understood.slots),
         "confidence": round(understood.confidence, 3),
     }
+
+
+def _speak_utf8() -> None:
+    """Read and write UTF-8 whatever the locale says; what is none becomes a sign that nobody understands."""
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")

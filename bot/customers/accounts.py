@@ -45,10 +45,10 @@ class SavedAccount:
     id: str
     item_id: str
     scene: str
-    account: str
+    account: str = field(repr=False)
     account_mask: str
     nickname: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class SavedAccounts:

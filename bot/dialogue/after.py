@@ -3,22 +3,29 @@
 from collections.abc import Sequence
 from typing import Final
 
+from bot.cases.book import SAID, seal_words
 from bot.dialogue.acts import Act, Understanding
-from bot.dialogue.scene import Context
+from bot.dialogue.scene import Context, PlacedOrder
 from bot.dialogue.steps import Facts
 from bot.jobs.outbox import enqueue
 from bot.jobs.port import NewJob
 from bot.storage.port import Database, Tx
+from bot.storage.vault import Vault
 
 _SHOWN: Final = 5
+_HEARD: Final = 10
 _COMPLAINTS: Final = frozenset({Act.REFUND, Act.NOT_CREDITED, Act.WRONG_ACCOUNT, Act.DUPLICATE})
 
 
 class AfterSales:
-    """Answers the acts that open no frame; a complaint becomes a case with the facts that we hold."""
+    """Answers the acts that open no frame; a complaint becomes a case with the facts that we hold.
 
-    def __init__(self, database: Database, receipt_url: str) -> None:
+    What the customer said goes into the case sealed: it may tell anything about anybody.
+    """
+
+    def __init__(self, database: Database, vault: Vault, receipt_url: str) -> None:
         self._database = database
+        self._vault = vault
         self._receipt_url = receipt_url
 
     async def answer(self, context: Context, meant: Understanding, heard: Sequence[str]) -> tuple[str, Facts]:
@@ -33,34 +40,40 @@ class AfterSales:
 
     async def hand_off(self, context: Context, heard: Sequence[str]) -> None:
         """Tell the desk that a customer wants a person, with what was said last."""
-        await self._case(context, f"human:{context.trace_id}", "human", "", heard)
+        await self._case(context, "human", await self._paid(context, None), heard)
 
     async def _history(self, context: Context, meant: Understanding) -> tuple[str, Facts]:
-        orders = await context.orders.mine(context.customer_id, _SHOWN, meant.scene)
-        paid = [order for order in orders if order.state == "paid"]
+        paid = await self._paid(context, meant.scene)
         if not paid:
             return "history_empty", {}
         code = "receipts" if meant.act is Act.RECEIPT else "history"
         return code, {"orders": paid, "receipt_url": self._receipt_url}
 
-    async def _complaint(self, context: Context, meant: Understanding, heard: Sequence[str]) -> tuple[str, Facts]:
-        orders = await context.orders.mine(context.customer_id, 1, meant.scene)
-        order_id = orders[0].id if orders else ""
-        await self._case(context, f"{meant.act.value}:{order_id or context.trace_id}", meant.act.value, order_id, heard)
-        return "case_opened", {"act": meant.act.value, "order": orders[0] if orders else None}
+    async def _paid(self, context: Context, scene: str | None) -> Sequence[PlacedOrder]:
+        orders = await context.orders.mine(context.customer_id, _SHOWN, scene)
+        return [order for order in orders if order.state == "paid"]
 
-    async def _case(self, context: Context, key: str, wish: str, order_id: str, heard: Sequence[str]) -> None:
-        facts = {"wish": wish, "order_id": order_id, "said": list(heard)[-10:]}
+    async def _complaint(self, context: Context, meant: Understanding, heard: Sequence[str]) -> tuple[str, Facts]:
+        paid = await self._paid(context, meant.scene)
+        await self._case(context, meant.act.value, paid, heard)
+        return "case_opened", {"act": meant.act.value, "order": paid[0] if paid else None}
+
+    async def _case(self, context: Context, wish: str, paid: Sequence[PlacedOrder], heard: Sequence[str]) -> None:
+        """Put a customer's wish on the desk: one case for each wish and newest order, however often it is said."""
+        subject = paid[0].id if paid else context.customer_id
+        key = f"{context.customer_id}:{wish}:{subject}"
+        facts = {
+            "wish": wish,
+            # The customer may mean any of these; whoever works the case asks which.
+            "orders": [{"id": order.id, "title": order.title, "amount": order.amount} for order in paid],
+            SAID: seal_words(self._vault, heard[-_HEARD:]),
+        }
         job = NewJob(
             kind="case",
-            key=f"customer:{context.customer_id}:{key}",
+            # Said again after the case was closed, it opens the case again.
+            key=f"customer:{key}:{context.trace_id}",
             dest="desk",
-            payload={
-                "kind": "customer",
-                "key": f"{context.customer_id}:{key}",
-                "subject": order_id or context.customer_id,
-                "facts": facts,
-            },
+            payload={"kind": "customer", "key": key, "subject": subject, "facts": facts},
             trace_id=context.trace_id,
         )
 

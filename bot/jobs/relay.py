@@ -190,6 +190,9 @@ class Relay:
         try:
             async with asyncio.timeout(self._pace.longest):
                 return await self._deliverers[job.kind].deliver(job)
+        except BotError as fault:
+            log.warning("job.failed", kind=job.kind, job_id=job.id, fault=fault.code)
+            return Again(fault.code)
         except Exception as fault:
             # The edge: whatever a deliverer raises is one failed attempt, never the end of the relay.
             log.exception("job.raised", kind=job.kind, job_id=job.id)

@@ -27,7 +27,9 @@ RETRY_SECONDS: Final = 2.0
 _BODY_MAX: Final = 120
 
 _STOP: Final = CHARGE.move("created", "pending", "unknown", to="closing", sets="queries = 0, next_query_at = $2")
-_LIVE: Final = f"SELECT * FROM charges WHERE order_id = $1 AND state IN ({quoted(LIVE)})"  # noqa: S608
+_LIVE: Final = f"""
+SELECT * FROM charges WHERE order_id = $1 AND state IN ({quoted(LIVE)})
+"""  # noqa: S608 - The names of our own states.
 _COUNT: Final = "SELECT COUNT(*) AS made FROM charges WHERE order_id = $1"
 _CLAIMED: Final = """
 SELECT 1 AS taken FROM order_lines l JOIN paid_claims p ON p.claim = l.claim WHERE l.order_id = $1 LIMIT 1

@@ -1,7 +1,7 @@
 """Who may say no to an order before it is made: the risk room, through this port."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bot.billers.port import Quote, Refusal
 from bot.storage.port import Tx
@@ -29,6 +29,15 @@ class Gatekeeper(Protocol):
         ...
 
 
+@runtime_checkable
+class Stateless(Protocol):
+    """A gatekeeper that needs no database, so that many orders can be judged and placed by one statement."""
+
+    def judged(self, quote: Quote, placing: Placing) -> Refusal | None:
+        """Return what ``verdict`` would."""
+        ...
+
+
 class OrderLimit:
     """The least that is always checked: no order above ``maximum`` fen."""
 
@@ -36,6 +45,9 @@ class OrderLimit:
         self._maximum = maximum
 
     async def verdict(self, tx: Tx, quote: Quote, placing: Placing) -> Refusal | None:
+        return self.judged(quote, placing)
+
+    def judged(self, quote: Quote, placing: Placing) -> Refusal | None:
         if quote.amount > self._maximum:
             return Refusal("order_limit", {"maximum": self._maximum})
         return None

@@ -1,8 +1,6 @@
 """Turns a quote into an order, once, in one transaction with the verdict and the holds; finds orders again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from bot.billers.port import Bill, Line, Quote, Refusal
@@ -10,7 +8,8 @@ from bot.kernel.clock import Clock, to_micros
 from bot.kernel.errors import Conflict, NotFound
 from bot.kernel.ids import new_id, random_text
 from bot.kernel.money import CNY
-from bot.payments import bills, values
+from bot.payments import bills, orders_many, values
+from bot.payments.draft import Draft
 from bot.payments.gatekeeper import Gatekeeper, Placing
 from bot.payments.values import Order, OrderLine
 from bot.storage.port import Batch, Database, Reader, Row, Tx
@@ -41,26 +40,7 @@ _BY_TOKEN: Final = "SELECT * FROM orders WHERE token = $1"  # noqa: S105 - A col
 _BY_QUOTE: Final = "SELECT * FROM orders WHERE quote_id = $1"
 _BY_CUSTOMER: Final = "SELECT * FROM orders WHERE customer_id = $1 ORDER BY created_at DESC LIMIT $2"
 _CLAIMED: Final = "SELECT order_id FROM paid_claims WHERE claim = $1"
-_HOLDER: Final = "SELECT held_by FROM bills WHERE id = $1"
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An order as it will be if nothing stands against it: all that needs no database is done."""
-
-    quote: Quote
-    placing: Placing
-    order_id: str
-    token: str
-    line_ids: tuple[str, ...]
-    sealed: tuple[bytes | None, ...]
-    claims: tuple[str | None, ...]
-    at: int
-
-    def late_fee(self, position: int) -> int:
-        """Return the fen of late fee in a line: all of it when the bill is paid whole, else none."""
-        line = self.quote.lines[position]
-        return line.bill.late_fee if line.bill is not None and line.amount >= line.bill.total else 0
+_HOLDER: Final = "SELECT state, held_by FROM bills WHERE id = $1"
 
 
 class Orders:
@@ -70,7 +50,7 @@ class Orders:
         self._database = database
         self._clock = clock
         self._vault = vault
-        self._place: Batch[Draft, Order | Refusal] = Batch("orders.place", one=partial(_one, gatekeeper=gatekeeper))
+        self._gatekeeper = gatekeeper
 
     async def place(self, quote: Quote, placing: Placing) -> Order | Refusal:
         """Make the order of a quote; the same quote gives the same order however often it is placed.
@@ -83,12 +63,15 @@ class Orders:
             raise ValueError(f"an order has 1 to {LINES_MAX} lines")
         if quote.amount != sum(line.amount for line in quote.lines) or min(x.amount for x in quote.lines) <= 0:
             raise ValueError("a quote's amount is the sum of its lines, each above zero")
-        return await self._database.batch(self._place, self._draft(quote, placing))
+        return await self._database.batch(PLACE, self.draft(quote, placing))
 
     def claim(self, line: Line) -> str | None:
-        """Return the blind name of a bill that can be paid once only; None for a part of one or a free amount."""
+        """Return the blind name of a remote bill that can be paid once only.
+
+        None for a part of a bill and for a free amount; and for a hosted bill, whose own row says what it still owes.
+        """
         bill = line.bill
-        if bill is None or line.amount < bill.total:
+        if bill is None or bill.bill_id is not None or line.amount < bill.total:
             return None
         which = bill.bill_no or bill.period
         if not which:
@@ -114,13 +97,14 @@ class Orders:
         rows = await self._database.rows(_BY_CUSTOMER, customer_id, limit)
         return [await _complete(self._database, row) for row in rows]
 
-    def _draft(self, quote: Quote, placing: Placing) -> Draft:
+    def draft(self, quote: Quote, placing: Placing) -> Draft:
+        """Do all that needs no database: ids, a token, sealed accounts, blind claims."""
         now = self._clock.now()
         ids = tuple(new_id("oln", now) for _ in quote.lines)
         sealed = tuple(self._vault.seal(line.account, ACCOUNT) if line.account else None for line in quote.lines)
         claims = tuple(self.claim(line) for line in quote.lines)
         order_id, token = new_id("ord", now), random_text(_TOKEN_LENGTH)
-        return Draft(quote, placing, order_id, token, ids, sealed, claims, to_micros(now))
+        return Draft(quote, placing, self._gatekeeper, order_id, token, ids, sealed, claims, to_micros(now))
 
 
 async def load(reader: Reader, order_id: str) -> Order:
@@ -134,11 +118,11 @@ async def _complete(reader: Reader, row: Row | None) -> Order:
     return values.order(row, await reader.rows(_LINES, row["id"]))
 
 
-async def _one(tx: Tx, draft: Draft, *, gatekeeper: Gatekeeper) -> Order | Refusal:
+async def _one(tx: Tx, draft: Draft) -> Order | Refusal:
     standing = await _standing(tx, draft.quote)
     if standing is not None:
         return standing
-    refusal = await _refused(tx, draft, gatekeeper)
+    refusal = await _refused(tx, draft)
     if refusal is not None:
         return refusal
     held = await _hold(tx, draft)
@@ -162,16 +146,15 @@ async def _standing(tx: Tx, quote: Quote) -> Order | None:
     return await _complete(tx, row)
 
 
-async def _refused(tx: Tx, draft: Draft, gatekeeper: Gatekeeper) -> Refusal | None:
-    if to_micros(draft.quote.expires_at) <= draft.at:
+async def _refused(tx: Tx, draft: Draft) -> Refusal | None:
+    if draft.expired:
         return Refusal("quote_expired")
-    claims = [claim for claim in draft.claims if claim is not None]
-    if len(set(claims)) != len(claims):
+    if draft.bill_twice:
         return Refusal("bill_twice")
-    for claim in claims:
+    for claim in filter(None, draft.claims):
         if await tx.row(_CLAIMED, claim) is not None:
             return Refusal("already_paid")
-    return await gatekeeper.verdict(tx, draft.quote, draft.placing)
+    return await draft.gatekeeper.verdict(tx, draft.quote, draft.placing)
 
 
 async def _hold(tx: Tx, draft: Draft) -> Refusal | None:
@@ -181,16 +164,26 @@ async def _hold(tx: Tx, draft: Draft) -> Refusal | None:
         if await bills.hold(tx, bill.bill_id, draft.order_id, bill.amount, draft.at):
             continue
         await bills.release(tx, draft.order_id, draft.at)
-        row = await tx.row(_HOLDER, bill.bill_id)
-        holder = row["held_by"] if row is not None else None
-        return Refusal("bill_held", {"order_id": holder}) if holder else Refusal("bill_changed")
+        return _not_held(await tx.row(_HOLDER, bill.bill_id))
     return None
+
+
+def _not_held(row: Row | None) -> Refusal:
+    if row is not None and row["held_by"] is not None:
+        return Refusal("bill_held", {"order_id": row["held_by"]})
+    return Refusal("already_paid" if row is not None and row["state"] in ("paid", "settled") else "bill_changed")
 
 
 def _hosted(lines: Sequence[Line]) -> list[Bill]:
     """The bills to hold, always in one order, so that two orders never wait for each other."""
     hosted = [line.bill for line in lines if line.bill is not None and line.bill.bill_id is not None]
     return sorted(hosted, key=lambda bill: bill.bill_id or "")
+
+
+async def _many(tx: Tx, drafts: Sequence[Draft]) -> Sequence[Order | Refusal]:
+    """Place what is ordinary by one statement and look at the rest one by one, in the same transaction."""
+    placed = await orders_many.place_many(tx, drafts)
+    return [order if order is not None else await _one(tx, draft) for draft, order in zip(drafts, placed, strict=True)]
 
 
 async def _insert(tx: Tx, draft: Draft) -> bool:
@@ -233,7 +226,7 @@ async def _insert_line(tx: Tx, draft: Draft, position: int) -> None:
         line.bill.bill_no if line.bill else None,
         draft.sealed[position],
         line.account_mask,
-        (line.bill.period if line.bill else None) or line.period,
+        draft.period(position),
         line.title,
         line.amount,
         draft.late_fee(position),
@@ -242,3 +235,6 @@ async def _insert_line(tx: Tx, draft: Draft, position: int) -> None:
     )
     if not inserted:
         raise NotFound("item_unknown")
+
+
+PLACE: Final[Batch[Draft, Order | Refusal]] = Batch("orders.place", one=_one, many=_many)

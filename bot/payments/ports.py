@@ -161,7 +161,7 @@ class RefundRef:
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
-    """A verified statement about a refund; ``ours`` is False where the merchant's console made it."""
+    """A verified statement about a refund; one whose number we never gave was made in the merchant's console."""
 
     out_refund_no: str
     out_trade_no: str

@@ -15,17 +15,36 @@ from bot.storage.port import Database, Tx
 Engine = Literal["sqlite", "postgresql"]
 
 
-def _due(table: str) -> Mapping[Engine, str]:
-    """The statement that takes due rows for a while: ``next_query_at`` is the lease, so a dead sweeper's come back."""
-    taken = (
-        f"UPDATE {table} SET next_query_at = $2 WHERE id IN (SELECT id FROM {table} WHERE next_query_at <= $1 "  # noqa: S608
-        "ORDER BY next_query_at LIMIT $3{lock}) RETURNING id"
-    )
-    return {"sqlite": taken.format(lock=""), "postgresql": taken.format(lock=" FOR UPDATE SKIP LOCKED")}
-
-
-_DUE_CHARGES: Final = _due("charges")
-_DUE_REFUNDS: Final = _due("refunds")
+# ``next_query_at`` is the lease of a sweeper too: what a dead one had taken comes back by itself.
+_DUE_CHARGES: Final[Mapping[Engine, str]] = {
+    "sqlite": """
+UPDATE charges SET next_query_at = $2 WHERE id IN (
+  SELECT id FROM charges WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $3)
+RETURNING id
+""",
+    "postgresql": """
+UPDATE charges SET next_query_at = $2 WHERE id IN (
+  SELECT id FROM charges WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING id
+""",
+}
+_DUE_REFUNDS: Final[Mapping[Engine, str]] = {
+    "sqlite": """
+UPDATE refunds SET next_query_at = $2 WHERE id IN (
+  SELECT id FROM refunds WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $3)
+RETURNING id
+""",
+    "postgresql": """
+UPDATE refunds SET next_query_at = $2 WHERE id IN (
+  SELECT id FROM refunds WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING id
+""",
+}
+_REST: Final = """
+UPDATE charges SET next_query_at = NULL WHERE id = $1 AND state IN ('paid', 'failed', 'closed', 'reversed')
+"""
+_CLOSING_OF: Final = "SELECT id FROM charges WHERE order_id = $1 AND state = 'closing'"
+_STATE: Final = "SELECT state FROM orders WHERE id = $1"
 
 
 class Sweeper:
@@ -90,10 +109,3 @@ class Sweeper:
             return [row["id"] for row in rows]
 
         return await self._database.effect(work)
-
-
-_REST: Final = """
-UPDATE charges SET next_query_at = NULL WHERE id = $1 AND state IN ('paid', 'failed', 'closed', 'reversed')
-"""
-_CLOSING_OF: Final = "SELECT id FROM charges WHERE order_id = $1 AND state = 'closing'"
-_STATE: Final = "SELECT state FROM orders WHERE id = $1"

@@ -64,6 +64,7 @@ WECHATPAY_FAULTS: tuple[Fault, ...] = (
     Fault("bad_gateway", CALLS, "the first answer of each call is an HTML page with status 502", 27, 1),
     Fault("query_answer_lost", ("query",), "the first query's answer does not come", 28, 1),
     Fault("answer_dropped", CALLS, "the call is carried out, then the connection is reset", 29, 1),
+    Fault("paid_after_close", ("close",), "the close is confirmed, yet whoever has the sheet open can still pay", 30),
 )
 
 # Billers. The suffix is the last two digits of the customer's account number.

@@ -12,41 +12,48 @@ from typing import Final
 
 from bot.kernel.clock import Clock, from_micros, to_micros
 from bot.kernel.errors import BotError
-from bot.kernel.text import shorten
+from bot.kernel.text import shorten, without_control
 from bot.outside.logging import get_logger
+from bot.outside.redaction import redact, redact_text
 from bot.storage.port import Database, Tx
 
 log = get_logger(__name__)
 
 _KEPT: Final = 10_000
 _BATCH: Final = 500
+_STORY_MAX: Final = 500
 
-_INSERT = "INSERT INTO traces (trace_id, kind, title, detail, at) VALUES ($1, $2, $3, $4, $5)"
-_INSERT_MANY = """
+_INSERT: Final = "INSERT INTO traces (trace_id, kind, title, detail, at) VALUES ($1, $2, $3, $4, $5)"
+_INSERT_MANY: Final = """
 INSERT INTO traces (trace_id, kind, title, detail, at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
 """
 
-_STORY = """
+# Every room that carries a trace id. A notice is found by its charge, or by its own trace where it had none.
+_STORY: Final = """
 SELECT at, 'note' AS room, kind AS what, title AS text, detail FROM traces WHERE trace_id = $1
 UNION ALL
 SELECT created_at, 'order', id, state, '{}' FROM orders WHERE trace_id = $1
 UNION ALL
 SELECT created_at, 'charge', id, state, '{}' FROM charges WHERE trace_id = $1
 UNION ALL
-SELECT created_at, 'refund', id, state, '{}' FROM refunds WHERE trace_id = $1
+SELECT received_at, 'notice', kind, outcome, '{}' FROM inbox
+WHERE charge_id IN (SELECT id FROM charges WHERE trace_id = $1)
 UNION ALL
-SELECT received_at, 'notice', kind, outcome, '{}' FROM inbox WHERE trace_id = $1
+SELECT received_at, 'notice', kind, outcome, '{}' FROM inbox WHERE charge_id IS NULL AND trace_id = $1
 UNION ALL
 SELECT at, 'posting', source, destination, CAST(amount AS TEXT) FROM postings WHERE trace_id = $1
 UNION ALL
-SELECT created_at, 'job', kind, state, '{}' FROM outbox WHERE trace_id = $1
+SELECT at, 'suspense', id, state, reason FROM suspense WHERE trace_id = $1
 UNION ALL
-SELECT opened_at, 'case', kind, state, '{}' FROM cases WHERE trace_id = $1
+SELECT created_at, 'refund', id, state, '{}' FROM refunds WHERE trace_id = $1
+UNION ALL
+SELECT created_at, 'job', kind, state, dest FROM outbox WHERE trace_id = $1
+UNION ALL
+SELECT opened_at, 'case', kind, state, id FROM cases WHERE trace_id = $1
 UNION ALL
 SELECT at, 'audit', action, actor, detail FROM audit WHERE trace_id = $1
-ORDER BY 1
-LIMIT 500
+ORDER BY 1 LIMIT $2
 """
 
 
@@ -62,19 +69,27 @@ class Note:
 
 
 class Traces:
-    """The trail of one process. Notes wait in memory for at most ``pause`` seconds; a full queue drops the oldest."""
+    """The trail of one process.
+
+    Notes wait in memory for ``pause`` seconds, longer while the store is away; when there are too many, the oldest
+    are dropped. Callers write masked values; what looks like a secret or a personal number all the same is masked
+    here once more.
+    """
 
     def __init__(self, database: Database, clock: Clock, *, pause: float = 0.25) -> None:
         self._database = database
         self._clock = clock
         self._pause = pause
-        self._waiting: deque[Note] = deque(maxlen=_KEPT)
+        self._waiting: deque[Note] = deque()
+        self._dropped = 0
         self._listeners: set[asyncio.Queue[Note]] = set()
 
     def note(self, trace_id: str, kind: str, title: str, detail: Mapping[str, object] | None = None) -> None:
-        facts = json.dumps(detail or {}, ensure_ascii=False, default=str, separators=(",", ":"))
-        note = Note(self._clock.now(), trace_id, kind, shorten(title, 200), facts)
+        words = shorten(redact_text(without_control(title)), 200)
+        facts = json.dumps(redact(detail or {}), ensure_ascii=False, default=str, separators=(",", ":"))
+        note = Note(self._clock.now(), trace_id, kind, words, without_control(facts))
         self._waiting.append(note)
+        self._make_room()
         for listener in self._listeners:
             if not listener.full():
                 listener.put_nowait(note)
@@ -99,20 +114,42 @@ class Traces:
             await self._flush_quietly()
 
     async def flush(self) -> None:
-        """Write all that waits now."""
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
-            await self._database.effect(partial(_write, notes=batch))
+        """Write all that waits now; what could not be written waits on."""
+        # Counted first: notes that come while these are written are the next flush's.
+        left = len(self._waiting)
+        while left > 0 and self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(_BATCH, left, len(self._waiting)))]
+            left -= len(batch)
+            try:
+                await self._database.effect(partial(_write, notes=batch))
+            except BaseException:
+                self._waiting.extendleft(reversed(batch))
+                self._make_room()
+                raise
 
     async def _flush_quietly(self) -> None:
+        if self._dropped:
+            log.warning("traces.dropped", notes=self._dropped)
+            self._dropped = 0
         try:
             await self.flush()
         except (BotError, OSError) as fault:
-            log.warning("traces.lost", fault=type(fault).__name__)
+            log.warning("traces.waiting", notes=len(self._waiting), fault=type(fault).__name__)
+            if isinstance(fault, BotError) and not fault.retryable:
+                # It would fail for ever, and all behind it with it.
+                self._drop(_BATCH)
+
+    def _make_room(self) -> None:
+        self._drop(len(self._waiting) - _KEPT)
+
+    def _drop(self, many: int) -> None:
+        for _ in range(min(many, len(self._waiting))):
+            self._waiting.popleft()
+            self._dropped += 1
 
     async def story(self, trace_id: str) -> Sequence[tuple[datetime, str, str, str, str]]:
         """Return (moment, room, what, text, detail) of everything that carries the trace id, in order."""
-        rows = await self._database.rows(_STORY, trace_id)
+        rows = await self._database.rows(_STORY, trace_id, _STORY_MAX)
         return [(from_micros(row["at"]), row["room"], row["what"], row["text"], row["detail"]) for row in rows]
 
 

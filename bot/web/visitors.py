@@ -2,8 +2,9 @@
 
 import hmac
 import json
+import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -13,11 +14,15 @@ from bot.payments.ports import PayerId, Wallet
 from bot.storage.ephemeral_port import Ephemeral
 from bot.storage.vault import Vault
 
+# On https the browser itself sees to it that no neighbouring host can plant a session (RFC 6265bis, __Host-).
 COOKIE: Final = "sp_visit"
-_SESSION_SECONDS: Final = 7200
-_STATE_SECONDS: Final = 600
+SECURE_COOKIE: Final = f"__Host-{COOKIE}"
+SESSION_SECONDS: Final = 7200
+STATE_SECONDS: Final = 600
 _CONTEXT: Final = "web.payer"
 _ID_CHARS: Final = 32
+_ID: Final = re.compile(rf"[0-9A-Za-z]{{{_ID_CHARS}}}", re.ASCII)
+_CODE_CHARS_MAX: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,85 +33,95 @@ class Visit:
     fresh: bool
 
 
+@dataclass(frozen=True, slots=True)
+class At:
+    """The operator's account at a gateway, in whose name a wallet tells who pays: an openid belongs to one appid."""
+
+    gateway: str
+    account: str
+
+    def __str__(self) -> str:
+        return f"{self.gateway}:{self.account}"
+
+
 class Visitors:
-    """Sessions and OAuth states. A state is spent once, lives ten minutes and belongs to one browser."""
+    """Sessions and OAuth states. A state is spent once, lives ten minutes and belongs to one browser and account."""
 
     def __init__(self, store: Ephemeral, vault: Vault, *, secure: bool) -> None:
         self._store = store
         self._vault = vault
         self._secure = secure
+        self._cookie = SECURE_COOKIE if secure else COOKIE
 
     def visit(self, request: web.Request) -> Visit:
         """Return the session of a browser, a new one when it brings none of our form."""
-        given = request.cookies.get(COOKIE, "")
-        if len(given) == _ID_CHARS and given.isascii() and given.isalnum():
-            return Visit(given, fresh=False)
-        return Visit(random_text(_ID_CHARS), fresh=True)
+        given = request.cookies.get(self._cookie, "")
+        return Visit(given, fresh=False) if _ID.fullmatch(given) else Visit(random_text(_ID_CHARS), fresh=True)
 
     def remember(self, response: web.StreamResponse, visit: Visit) -> None:
         """Set the cookie of a fresh session."""
         if visit.fresh:
             response.set_cookie(
-                COOKIE,
+                self._cookie,
                 visit.id,
-                max_age=_SESSION_SECONDS,
+                max_age=SESSION_SECONDS,
                 path="/",
                 httponly=True,
                 secure=self._secure,
                 samesite="Lax",
             )
 
-    async def payer(self, visit: Visit, wallet: str, merchant_id: str) -> PayerId | None:
-        """Return who this browser is to a wallet at a merchant, if it was found out in this session."""
-        stored = await self._store.get(self._key(visit.id, wallet, merchant_id))
-        if stored is None:
+    async def payer(self, visit: Visit, at: At) -> PayerId | None:
+        """Return who this browser is to an account, if it was found out in this session."""
+        if visit.fresh:
             return None
-        return PayerId(**json.loads(self._vault.open(stored, _CONTEXT)))
+        stored = await self._store.get(self._key(visit.id, at))
+        return None if stored is None else PayerId(**self._opened(stored))
 
-    async def send_to_wallet(
-        self, visit: Visit, wallet: Wallet, *, merchant_id: str, back: str, callback: str
-    ) -> web.HTTPSeeOther:
+    async def send_to_wallet(self, visit: Visit, wallet: Wallet, at: At, *, back: str, callback: str) -> web.HTTPFound:
         """Return the redirect to the wallet's sign-in; ``back`` is a path of ours, kept here and never in the URL."""
         state = random_text(_ID_CHARS)
-        waiting = json.dumps({"visit": visit.id, "wallet": wallet.name, "merchant": merchant_id, "back": back})
-        await self._store.put(f"oauth:{state}", waiting.encode(), _STATE_SECONDS)
-        redirect = web.HTTPSeeOther(wallet.authorize_url(callback, state))
+        await self._store.put(f"oauth:{state}", self._sealed({"visit": visit.id, "at": str(at), "back": back}), STATE_SECONDS)
+        redirect = web.HTTPFound(wallet.authorize_url(callback, state))
         self.remember(redirect, visit)
         return redirect
 
-    async def come_back(self, request: web.Request, wallet: Wallet) -> str:
-        """Finish a sign-in and return the path to go on with.
+    async def expected(self, request: web.Request, at: At) -> str:
+        """Spend the state of a sign-in that comes back and return the path to go on with.
 
-        Raises Forbidden for a state that is unknown, spent, or another browser's; BadRequest without a code.
+        Raises Forbidden for a state that is unknown, spent, too old, another browser's or another account's.
         """
-        state, code = request.query.get("state", ""), request.query.get("code", "")
-        if not (len(state) == _ID_CHARS and state.isascii() and state.isalnum()):
-            raise Forbidden("oauth_state", "open the payment page again")
-        waiting = await self._store.take(f"oauth:{state}")
+        state = request.query.get("state", "")
+        waiting = await self._store.take(f"oauth:{state}") if _ID.fullmatch(state) else None
         if waiting is None:
             raise Forbidden("oauth_state", "open the payment page again")
-        expected = json.loads(waiting)
-        given = request.cookies.get(COOKIE, "")
-        if expected["wallet"] != wallet.name or not hmac.compare_digest(expected["visit"].encode(), given.encode()):
+        kept = self._opened(waiting)
+        given = request.cookies.get(self._cookie, "")
+        if kept["at"] != str(at) or not hmac.compare_digest(kept["visit"].encode(), given.encode()):
             raise Forbidden("oauth_state", "open the payment page again in the same app")
-        if not 0 < len(code) <= 512:
+        return str(kept["back"])
+
+    async def identify(self, request: web.Request, wallet: Wallet, at: At) -> None:
+        """Exchange the code of a sign-in whose state was ``expected`` and keep who the payer is.
+
+        Raises BadRequest for a missing, wrong or spent code, Forbidden for a snapshot user, GatewayTrouble.
+        """
+        code = request.query.get("code", "")
+        if not 0 < len(code) <= _CODE_CHARS_MAX:
             raise BadRequest("oauth_code", "open the payment page again")
         payer = await wallet.identify(code)
         if payer.snapshot:
             raise Forbidden("oauth_snapshot", "tap 使用完整服务 on the page and open it again")
-        await self._keep(given, wallet.name, expected["merchant"], payer)
-        return str(expected["back"])
+        known = {"wallet": payer.wallet, "app_id": payer.app_id, "subject": payer.subject, "unionid": payer.unionid}
+        await self._store.put(self._key(self.visit(request).id, at), self._sealed(known), SESSION_SECONDS)
 
-    async def _keep(self, visit_id: str, wallet: str, merchant_id: str, payer: PayerId) -> None:
-        value = {
-            "wallet": payer.wallet,
-            "app_id": payer.app_id,
-            "subject": payer.subject,
-            "unionid": payer.unionid,
-        }
-        sealed = self._vault.seal(json.dumps(value), _CONTEXT)
-        await self._store.put(self._key(visit_id, wallet, merchant_id), sealed, _SESSION_SECONDS)
-
-    def _key(self, visit_id: str, wallet: str, merchant_id: str) -> str:
+    def _key(self, visit_id: str, at: At) -> str:
         # The session id itself is the bearer's secret, so only its blind form is a key in the store.
-        return f"payer:{self._vault.blind(visit_id, _CONTEXT)}:{wallet}:{merchant_id}"
+        return f"payer:{self._vault.blind(f'{visit_id}:{at}', _CONTEXT)}"
+
+    def _sealed(self, value: dict[str, Any]) -> bytes:
+        return self._vault.seal(json.dumps(value), _CONTEXT)
+
+    def _opened(self, stored: bytes) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._vault.open(stored, _CONTEXT))
+        return found

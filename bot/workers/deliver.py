@@ -18,14 +18,16 @@ class FulfilDeliverer:
         self._trail = trail
 
     async def deliver(self, job: Job) -> Done | Again | Dead:
+        """Answer Again until the line is at its end; Dead for a line or item that is gone."""
+        line_id = job.payload["line_id"]
         try:
-            answer = await self._fulfilment.fulfil_line(job.payload["line_id"])
+            answer = await self._fulfilment.fulfil_line(line_id)
         except NotFound as fault:
             return Dead(fault.code)
         if isinstance(answer, Wait):
-            self._trail.note(job.trace_id, "biller", f"{job.dest} asked to wait", {"line": job.key})
-            return Again("waiting for the biller", answer.after)
-        self._trail.note(job.trace_id, "biller", f"{job.dest} told: {answer.state}", {"line": job.key})
+            self._trail.note(job.trace_id, "biller", f"{job.dest} told, waiting: {answer.reason}", {"line": line_id})
+            return Again(answer.reason, answer.after)
+        self._trail.note(job.trace_id, "biller", f"{job.dest} told: {answer.state}", {"line": line_id})
         return Done()
 
 
@@ -39,13 +41,16 @@ class UndoDeliverer:
         self._trail = trail
 
     async def deliver(self, job: Job) -> Done | Again | Dead:
+        """Answer Again until the biller has said yes or no; Dead for a line or item that is gone."""
+        line_id = job.payload["line_id"]
         try:
-            answer = await self._fulfilment.undo_line(job.payload["line_id"])
+            answer = await self._fulfilment.undo_line(line_id)
         except NotFound as fault:
             return Dead(fault.code)
         if isinstance(answer, Wait):
-            return Again("waiting for the biller", answer.after)
-        self._trail.note(job.trace_id, "biller", f"{job.dest} undone: {answer.state}", {"line": job.key})
+            self._trail.note(job.trace_id, "biller", f"{job.dest} to undo: {answer.reason}", {"line": line_id})
+            return Again(answer.reason, answer.after)
+        self._trail.note(job.trace_id, "biller", f"{job.dest} undone: {answer.state}", {"line": line_id})
         return Done()
 
 
@@ -59,13 +64,15 @@ class RefundDeliverer:
         self._trail = trail
 
     async def deliver(self, job: Job) -> Done | Again | Dead:
+        """Answer Again while something stands against the refund: a second name, or a biller."""
+        refund_id = job.payload["refund_id"]
         try:
-            answer = await self._refunds.submit(job.payload["refund_id"])
+            answer = await self._refunds.submit(refund_id)
         except NotFound as fault:
             return Dead(fault.code)
         if isinstance(answer, Waiting):
             return Again(answer.reason, answer.after)
-        self._trail.note(job.trace_id, "call", f"refund {answer.state}", {"refund": job.payload["refund_id"]})
+        self._trail.note(job.trace_id, "call", f"{job.dest} refund: {answer.state}", {"refund": refund_id})
         return Done()
 
 
@@ -74,15 +81,19 @@ class SurplusDeliverer:
 
     kind = work.REFUND_SURPLUS
 
-    def __init__(self, refunds: Refunds) -> None:
+    def __init__(self, refunds: Refunds, trail: Trail) -> None:
         self._refunds = refunds
+        self._trail = trail
 
     async def deliver(self, job: Job) -> Done | Again | Dead:
+        """Answer Done, too, when a person has applied the money meanwhile and nothing is left to give back."""
         try:
-            await self._refunds.surplus(job.payload["suspense_id"])
-        except Conflict:
-            # A person applied the money meanwhile; nothing is left to give back.
+            refund = await self._refunds.surplus(job.payload["suspense_id"])
+        except Conflict as moved:
+            if moved.code != "suspense_state":
+                return Again(moved.code)
             return Done()
         except BotError as fault:
             return Again(fault.code) if fault.retryable else Dead(fault.code)
+        self._trail.note(job.trace_id, "call", f"{job.dest} surplus to be refunded", {"refund": refund.id})
         return Done()

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from bot.channels.official import outbound
+from bot.channels.official.inbound import CHANNEL
 from bot.customers.identities import Identities
 from bot.dialogue.reply import Part, Text
 from bot.jobs.port import Again, Dead, Done, Job, NewJob
@@ -13,21 +14,29 @@ from bot.kernel.errors import NotFound
 from bot.payments import work
 from bot.payments.orders import Orders
 from bot.payments.receipts import Receipt, Receipts
+from bot.payments.refunds import Refunds
 from bot.words.render import render_message
 
 Enqueue = Callable[[Sequence[NewJob]], Awaitable[None]]
 
+# An answer to a payment is news for as long as WeChat lets us write without having been written to.
 _STALE: Final = timedelta(days=2)
+# Who took money without booking it, or booked it and has given it back.
+_NOT_BOOKED: Final = frozenset({"refused", "reversed"})
 
 
 class ReceiptDeliverer:
-    """Turns a ``receipt`` job into a message of the channel from which the order came."""
+    """Turns a ``receipt`` job into a message of the channel from which the order came.
+
+    The words are those for the state that the order is in when it is delivered.
+    """
 
     kind = work.RECEIPT
 
     def __init__(
         self,
         receipts: Receipts,
+        refunds: Refunds,
         orders: Orders,
         identities: Identities,
         enqueue: Enqueue,
@@ -35,6 +44,7 @@ class ReceiptDeliverer:
         public_url: str,
     ) -> None:
         self._receipts = receipts
+        self._refunds = refunds
         self._orders = orders
         self._identities = identities
         self._enqueue = enqueue
@@ -50,26 +60,26 @@ class ReceiptDeliverer:
             receipt = await self._receipts.of_order(order.id)
         except NotFound as fault:
             return Dead(fault.code)
-        if order.customer_id is None or order.channel is None or order.account is None:
+        if order.customer_id is None or order.channel != CHANNEL or order.account is None:
             return Done()
         address = await self._identities.address(order.customer_id, order.channel, order.account)
         if address is None:
             return Done()
-        text = self._words(receipt, job.payload.get("refund_id"), address.script)
+        try:
+            text = await self._words(receipt, job.payload.get("refund_id"), address.script)
+        except NotFound as fault:
+            return Dead(fault.code)
         parts: list[Part] = [Text(text)]
-        await self._enqueue(
-            [
-                outbound.custom_job(
-                    address.account, address.subject, parts, key=f"receipt:{job.key}", trace_id=job.trace_id
-                )
-            ]
-        )
+        key = f"receipt:{job.key}"
+        message = outbound.custom_job(address.account, address.subject, parts, key=key, trace_id=job.trace_id)
+        await self._enqueue([message])
         return Done()
 
-    def _words(self, receipt: Receipt, refund_id: str | None, script: str) -> str:
-        url = f"{self._public_url}/receipts/{receipt.token}"
+    async def _words(self, receipt: Receipt, refund_id: str | None, script: str) -> str:
         if refund_id is not None:
-            return render_message("refunded", script, amount=receipt.refunded, title=receipt.title)
-        if any(line.state in ("refused", "reversed") for line in receipt.lines):
+            refund = await self._refunds.get(refund_id)
+            return render_message("refunded", script, amount=refund.amount, title=receipt.title)
+        if any(line.state in _NOT_BOOKED for line in receipt.lines):
             return render_message("settlement_refused", script, title=receipt.title)
+        url = f"{self._public_url}/receipts/{receipt.token}"
         return render_message("paid", script, receipt=receipt, url=url)

@@ -1,10 +1,12 @@
 """Keeps things fresh: seals over the books, gateway keys, platform tokens."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 from bot.kernel.clock import Clock
 from bot.storage.port import Database
+from bot.storage.vault import Vault
 from bot.trail.sealing import SEALED_TABLES, seal
 from bot.workers.rounds import Round
 
@@ -13,30 +15,28 @@ _SEAL_EVERY: Final = 60.0
 _KEYS_EVERY: Final = 30.0
 _TOKENS_EVERY: Final = 60.0
 
+Refresh = Callable[[], Awaitable[None]]
 
-def seal_rounds(database: Database, clock: Clock) -> Sequence[Round]:
-    """Return the round that seals the books; one worker's seal is every worker's."""
-
-    async def seals() -> int:
-        return sum([await seal(database, table, clock) for table in SEALED_TABLES])
-
-    return (Round("seals", _SEAL_EVERY, seals),)
+# One round for each thing, so that one that fails keeps no other from its turn.
 
 
-def key_rounds(refresh: Sequence[Callable[[], Awaitable[None]]]) -> Sequence[Round]:
-    """Return the round that renews gateway keys; every process runs it, for each keeps its keys in memory."""
-    return (Round("keys", _KEYS_EVERY, _all_of(refresh)),)
+def seal_rounds(database: Database, vault: Vault, clock: Clock) -> Sequence[Round]:
+    """Return the rounds that seal the books; one worker's seal is every worker's."""
+    return [
+        Round(f"seals of {table}", _SEAL_EVERY, partial(seal, database, table, vault, clock)) for table in SEALED_TABLES
+    ]
 
 
-def token_rounds(refresh: Sequence[Callable[[], Awaitable[None]]]) -> Sequence[Round]:
-    """Return the round that renews platform tokens, which all processes share through the ephemeral store."""
-    return (Round("tokens", _TOKENS_EVERY, _all_of(refresh)),)
+def key_rounds(refresh: Sequence[Refresh]) -> Sequence[Round]:
+    """Return the rounds that renew gateway keys; every process runs them, for each keeps its keys in memory."""
+    return [Round("keys", _KEYS_EVERY, partial(_found_nothing, each)) for each in refresh]
 
 
-def _all_of(work: Sequence[Callable[[], Awaitable[None]]]) -> Callable[[], Awaitable[int]]:
-    async def refresh() -> int:
-        for each in work:
-            await each()
-        return 0
+def token_rounds(refresh: Sequence[Refresh]) -> Sequence[Round]:
+    """Return the rounds that renew platform tokens, which all processes share through the ephemeral store."""
+    return [Round("tokens", _TOKENS_EVERY, partial(_found_nothing, each)) for each in refresh]
 
-    return refresh
+
+async def _found_nothing(refresh: Refresh) -> int:
+    await refresh()
+    return 0

@@ -1,0 +1,1 @@
+"""The channels, from their bytes to the dialogue and back."""

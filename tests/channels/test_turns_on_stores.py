@@ -14,7 +14,7 @@ from bot.storage.ephemeral import connect
 from bot.storage.ephemeral_port import Ephemeral
 from tests.channels.test_turns import PlainWire, event, kill
 
-PACE = Pace(answer_within=5, lease=0.15, poll=0.01)
+PACE = Pace(answer_within=5, lease=0.4, poll=0.01)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ async def test_many_deliveries_to_many_processes_are_one_turn(store: Ephemeral) 
 
 
 async def test_a_turn_longer_than_its_lease_stays_one(store: Ephemeral) -> None:
-    dialogue = Dialogue(0.4)
+    dialogue = Dialogue(0.9)
     here, there = process(store, dialogue), process(store, dialogue)
     now = SystemClock().monotonic()
 

@@ -29,3 +29,14 @@ async def database(database_url: str, clock: ManualClock) -> AsyncIterator[Datab
 @pytest.fixture
 def world(database: Database, clock: ManualClock) -> World:
     return build(database, clock)
+
+
+@pytest.fixture
+async def pg_world(pg_url: str, clock: ManualClock) -> AsyncIterator[World]:
+    """A world on PostgreSQL, the only engine with a set-based form."""
+    database = await connect(pg_url, clock)
+    try:
+        await database.effect(populate)
+        yield build(database, clock)
+    finally:
+        await database.close()

@@ -41,6 +41,8 @@ Answer = TypeVar("Answer")
 LOST_BEFORE = "lost_before"  # The call never arrives; no answer.
 LOST_AFTER = "lost_after"  # The call is carried out; its answer is lost.
 
+_NO_ANSWER: Any = Unknown("timeout")
+
 
 @dataclass(slots=True)
 class UpstreamCharge:
@@ -151,7 +153,7 @@ class ScriptedGateway:
     async def refresh(self) -> None:
         return None
 
-    async def _call(self, call: Call, number: str, carry_out: Callable[[], Any]) -> Any:
+    async def _call(self, call: Call, number: str, carry_out: Callable[[], Answer]) -> Answer:
         self.calls.append((call, number))
         if self.gate is not None:
             reached, go = self.gate
@@ -159,12 +161,14 @@ class ScriptedGateway:
             await go.wait()
         await asyncio.sleep(0)
         told = self.scripts[call].popleft() if self.scripts[call] else None
+        nothing: Answer = _NO_ANSWER
         if told == LOST_BEFORE:
-            return Unknown("timeout")
+            return nothing
         if told is None or told == LOST_AFTER:
             answer = carry_out()
-            return Unknown("timeout") if told == LOST_AFTER else answer
-        return told() if callable(told) else told
+            return nothing if told == LOST_AFTER else answer
+        scripted: Answer = told() if callable(told) else told
+        return scripted
 
     def _create(self, request: NewCharge) -> Created | Paid | Declined:
         known = self.charges.setdefault(request.out_trade_no, UpstreamCharge(request))

@@ -110,7 +110,7 @@ async def purchase(world: World) -> None:
 
 async def recover(world: World) -> None:
     """What the workers do in the hours after a crash."""
-    for pause in (6, 30, 300, 900, 3_600, 3_600):
+    for pause in (6, 900, 3_600, 3_600):
         world.clock.advance(pause)
         await world.sweep()
         await world.work_off()
@@ -122,10 +122,12 @@ async def received_upstream(world: World) -> int:
     return taken - sum(refund.fact.amount for refund in world.gateway.refunds.values())
 
 
-async def test_cancelled_at_every_boundary_in_turn(world: World) -> None:
+async def test_cancelled_at_every_boundary_in_turn(world: World, full_counts: bool) -> None:
+    """In a quick run each engine takes every sixth boundary, and the two not the same ones."""
     trip = Trip()
     held = 0
-    for boundary in range(1, 200):
+    first = 1 if full_counts or world.database.engine == "sqlite" else 4
+    for boundary in range(first, 200, 1 if full_counts else 6):
         tripping = wired(world, trip)
         trip.left = boundary
         try:

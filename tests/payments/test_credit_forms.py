@@ -2,90 +2,17 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
-
-import pytest
 
 from bot.billers.port import Line
-from bot.kernel.clock import ManualClock
 from bot.payments import credit_many, credit_one
 from bot.payments.credit import CREDIT
 from bot.payments.credit_item import Credit, Credited, credit_item
 from bot.payments.ports import PaidFact
 from bot.payments.values import Order
-from bot.storage.database import connect
-from bot.storage.port import Database, Row, Tx, Value
+from bot.storage.port import Tx
+from tests.payments.forms import snapshot, tried
 from tests.payments.scripted_gateway import APP, MCHID
-from tests.payments.world import World, build, populate
-
-TABLES = {
-    "orders": "SELECT * FROM orders ORDER BY id",
-    "charges": "SELECT * FROM charges ORDER BY id",
-    "order_lines": "SELECT * FROM order_lines ORDER BY id",
-    "bills": "SELECT * FROM bills ORDER BY id",
-    "paid_claims": "SELECT * FROM paid_claims ORDER BY claim",
-    "inbox": "SELECT * FROM inbox ORDER BY gateway, account, notice_id",
-    "postings": "SELECT * FROM postings ORDER BY journal, entry_no",
-    "outbox": "SELECT * FROM outbox ORDER BY kind, key",
-    "suspense": "SELECT * FROM suspense ORDER BY id",
-}
-# Given by chance or by the engine, and no part of what an effect means.
-BY_CHANCE = {"outbox": {"id"}, "postings": {"seq"}}
-
-
-class TakenBack(Exception):
-    """Rolls a trial back."""
-
-
-class Counted:
-    """A transaction that counts its statements."""
-
-    def __init__(self, tx: Tx) -> None:
-        self._tx = tx
-        self.engine = tx.engine
-        self.statements = 0
-
-    async def rows(self, sql: str, *values: Value) -> Sequence[Row]:
-        self.statements += 1
-        return await self._tx.rows(sql, *values)
-
-    async def row(self, sql: str, *values: Value) -> Row | None:
-        self.statements += 1
-        return await self._tx.row(sql, *values)
-
-    async def execute(self, sql: str, *values: Value) -> int:
-        self.statements += 1
-        return await self._tx.execute(sql, *values)
-
-    def signal(self, channel: str) -> None:
-        self._tx.signal(channel)
-
-
-async def snapshot(tx: Tx) -> dict[str, list[dict[str, Any]]]:
-    """Everything that a credit may touch, without what chance gives."""
-    return {
-        table: [
-            {column: row[column] for column in dict(row) if column not in BY_CHANCE.get(table, set())}
-            for row in await tx.rows(sql)
-        ]
-        for table, sql in TABLES.items()
-    }
-
-
-async def tried(database: Database, credit: Any) -> tuple[Any, dict[str, list[dict[str, Any]]], int]:
-    """Run a form, look at all rows it leaves, and take it back."""
-    seen: list[Any] = []
-
-    async def trial(tx: Tx) -> None:
-        counted = Counted(tx)
-        result = await credit(counted)
-        seen.extend((result, await snapshot(tx), counted.statements))
-        raise TakenBack
-
-    with pytest.raises(TakenBack):
-        await database.effect(trial)
-    return seen[0], seen[1], seen[2]
+from tests.payments.world import World
 
 
 def item_for(world: World, fact: PaidFact, *, account: str = "main", notice: str = "") -> Credit:
@@ -106,17 +33,6 @@ async def opened(world: World, *lines: Line) -> tuple[Order, Credit]:
     order = await world.order(*lines)
     ready = await world.open(order)
     return order, item_for(world, world.gateway.pay(ready.out_trade_no))
-
-
-@pytest.fixture
-async def pg_world(pg_url: str, clock: ManualClock) -> AsyncIterator[World]:
-    """A world on PostgreSQL, the only engine with a set-based form."""
-    database = await connect(pg_url, clock)
-    try:
-        await database.effect(populate)
-        yield build(database, clock)
-    finally:
-        await database.close()
 
 
 async def test_both_forms_leave_the_same_rows_for_everything_ordinary(pg_world: World) -> None:

@@ -98,23 +98,28 @@ async def test_a_remote_bill_cannot_be_ordered_again_once_paid(world: World) -> 
 
 
 async def test_one_bill_cannot_be_twice_in_an_order(world: World) -> None:
-    placed = await world.payments.orders.place(world.quote(world.power("E7"), world.power("E7")), CHAT)
+    bill = await world.bill()
 
-    assert placed == Refusal("bill_twice")
+    for line in (world.power("E7"), world.rent(bill)):
+        assert await world.payments.orders.place(world.quote(line, line), CHAT) == Refusal("bill_twice")
+    assert await world.bill_state(bill) == "open"
 
 
 async def test_claims_name_whole_bills_only(world: World) -> None:
     claim = world.payments.orders.claim
-    bill = await world.bill(10_000, late_fee=50)
-    whole = claim(world.rent(bill))
+    bill = Bill("B1", "Power", "2026-10", 10_000, late_fee=50)
+    line = dataclasses.replace(world.power(), bill=bill, amount=10_050)
+    whole = claim(line)
 
     assert whole is not None
-    assert claim(world.rent(bill, 5_000)) is None
+    assert claim(dataclasses.replace(line, amount=10_049)) is None
     assert claim(world.meal()) is None
+    # A hosted bill's own row tells what it still owes, part by part.
+    assert claim(world.rent(await world.bill())) is None
     # The late fee of another day, or an overpayment, does not make it another bill; another account does.
-    assert claim(world.rent(dataclasses.replace(bill, late_fee=90))) == whole
-    assert claim(world.rent(bill, 20_000)) == whole
-    assert claim(dataclasses.replace(world.rent(bill), account="1-102")) != whole
+    assert claim(dataclasses.replace(line, bill=dataclasses.replace(bill, late_fee=20))) == whole
+    assert claim(dataclasses.replace(line, amount=20_000)) == whole
+    assert claim(dataclasses.replace(line, account="0512345679")) != whole
     assert claim(world.power("E1")) != claim(world.power("E2"))
     nameless = Bill("", "Power", "2026-10", 100)
     assert claim(dataclasses.replace(world.power(), bill=nameless, amount=100)) is not None

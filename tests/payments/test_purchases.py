@@ -224,5 +224,8 @@ class Purchases(RuleBasedStateMachine):
 
 TestPurchases = Purchases.TestCase
 TestPurchases.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=12 if settings().max_examples <= 100 else 400,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )

@@ -219,14 +219,18 @@ class World:
 
     async def work_off(self, *kinds: str, rounds: int = 20) -> None:
         """Do the outbox's jobs as the workers will, until none of these kinds is left or all wait."""
+        wanted = kinds or ("fulfil", "undo", "refund_submit", "refund_surplus")
+        waiting: set[str] = set()
         for _ in range(rounds):
-            wanted = kinds or ("fulfil", "undo", "refund_submit", "refund_surplus")
             rows = await self.rows("SELECT * FROM outbox WHERE state = 'ready' ORDER BY due_at, id")
-            done = [row["id"] for row in rows if row["kind"] in wanted and await self._deliver(row)]
+            ready = [row for row in rows if row["kind"] in wanted]
+            done = [row["id"] for row in ready if await self._deliver(row)]
             for job_id in done:
                 await self.execute("UPDATE outbox SET state = 'done', done_at = $2 WHERE id = $1", job_id, 0)
-            if not done:
+            left = {row["id"] for row in ready} - set(done)
+            if not done and left == waiting:
                 return
+            waiting = left
 
     async def _deliver(self, row: Any) -> bool:
         key = row["key"].partition(":")[0]

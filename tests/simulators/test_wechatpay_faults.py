@@ -247,6 +247,14 @@ async def test_29_carried_out_and_reset(rig: Rig) -> None:
     assert (await rig.merchant.create("ORDER0001", 10029)).status == 200
 
 
+async def test_30_paid_after_close(rig: Rig) -> None:
+    await rig.merchant.create("ORDER0001", 10030)
+    assert (await rig.merchant.close("ORDER0001")).status == 204
+
+    assert (await rig.merchant.pay(out_trade_no="ORDER0001"))["result"] == "ok"
+    assert (await rig.merchant.query("ORDER0001")).json["trade_state"] == "SUCCESS"
+
+
 async def test_a_lost_answer_does_not_hold_up_the_end() -> None:
     started = time.monotonic()
     async with aiohttp.ClientSession() as session:

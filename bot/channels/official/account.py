@@ -20,7 +20,7 @@ class OfficialAccount:
 
     ``aes_keys`` are the present EncodingAESKey and, after a change, the one before. ``window`` is how many seconds a
     signed timestamp may be away from ours. ``original_id`` is the ``gh_…`` id; where it is set, a message to another
-    account is refused. ``welcome`` is the operator's own greeting; empty means the template's.
+    account is refused.
     """
 
     key: str
@@ -34,7 +34,6 @@ class OfficialAccount:
     api_base: str = "https://api.weixin.qq.com"
     oauth_base: str = "https://open.weixin.qq.com"
     window: float = 300.0
-    welcome: str = ""
 
     def door(self) -> Door:
         """Return what this account's URL lets in; raise Misconfigured where a setting would leave it open."""

@@ -256,7 +256,7 @@ class WeChatClient:
             return await self._ask(method, path, {**query, "access_token": token}, body, content_type, within=within)
         except TokenRejected:
             other = await self._token.replace(token)
-            if other == token:
+            if other is None:
                 raise
             return await self._ask(method, path, {**query, "access_token": other}, body, content_type, within=within)
 

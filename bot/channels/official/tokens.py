@@ -73,12 +73,15 @@ class Keeper:
         await self._fly("")
         return self._loan.value
 
-    async def replace(self, refused: str) -> str:
-        """Return another loan than the one that WeChat refused; raise WeChatError when only that one is to be had."""
+    async def replace(self, refused: str) -> str | None:
+        """Return another loan than the one that WeChat refused, None when only that one is to be had.
+
+        Raises WeChatError or GatewayTrouble when WeChat cannot be asked.
+        """
         await self._settle()
         if self._loan.value == refused:
             await self._fly(refused)
-        return self._loan.value
+        return None if self._loan.value == refused else self._loan.value
 
     async def close(self) -> None:
         """Give up a fetch under way."""

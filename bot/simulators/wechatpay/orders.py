@@ -70,7 +70,8 @@ async def close(sim: Simulator, call: Call, out_trade_no: str) -> Answer:
         raise ApiError(400, "USERPAYING", "用户支付中，需要输入密码")
     if order.state in PAID:
         raise ApiError(400, "ORDERPAID", "该订单已支付")
-    order.state = TradeState.CLOSED
+    if fault != "paid_after_close":
+        order.state = TradeState.CLOSED
     return Answer(status=204, fault=fault)
 
 

@@ -1,0 +1,1 @@
+"""The official account: messages in, replies out, and the platform behind it."""

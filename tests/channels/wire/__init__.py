@@ -1,0 +1,1 @@
+"""WeChat's wire: signatures, AES, XML, JSON and pushes."""

@@ -146,3 +146,19 @@ def test_the_random_head_is_random() -> None:
     first = KEY.encrypt(b"x", os.urandom(16))
 
     assert first != KEY.encrypt(b"x", os.urandom(16))
+
+
+def test_a_wrong_message_does_not_spoil_the_next() -> None:
+    """One context reads all messages; whatever went through it before, only the random head depends on that."""
+    key = MessageKey(samples.AES_KEY, APP_ID)
+    for wrong in (sealed(b"x" * 64), KEY.encrypt(b"other")[:-4] + "AAA=", "not base64!", sealed(b"\xff" * 4096)):
+        key.decrypt(wrong)
+        assert key.decrypt(samples.SAFE_ENCRYPT) == samples.SAFE_MESSAGE
+
+
+def test_messages_in_any_order_are_read_by_any_reader() -> None:
+    written = [KEY.encrypt(str(number).encode()) for number in range(20)]
+
+    for number in (*range(19, -1, -1), 0, 7, 7):
+        assert MessageKey(samples.AES_KEY, APP_ID).decrypt(written[number]) == str(number).encode()
+        assert KEY.decrypt(written[number]) == str(number).encode()

@@ -1,7 +1,7 @@
 """What each mode lets in, and every row of the abuse table of wechat.md §5 that the codec can decide."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -31,7 +31,7 @@ def opened(mode: Mode, delivery: Delivery, **changes: object) -> Push:
     return open_push(door(mode, **changes), delivery.query, delivery.body, NOW)
 
 
-def at(seconds: str):  # type: ignore[no-untyped-def]
+def at(seconds: str) -> datetime:
     return from_micros(int(seconds) * 1_000_000)
 
 
@@ -303,3 +303,19 @@ def test_a_sealed_answer_to_json_is_json() -> None:
     assert answer["Nonce"] == "415670741" and answer["TimeStamp"] == 1713424427
     assert answer["MsgSignature"] == sign(TOKEN, "1713424427", "415670741", answer["Encrypt"])
     assert KEY.decrypt(answer["Encrypt"]) == b'{"demo_resp":"good luck"}'
+
+
+def test_nothing_of_an_envelope_is_parsed_but_its_base64() -> None:
+    """A bomb beside a genuine message is never looked at."""
+    delivery = safe(words())
+    bomb = b'<!DOCTYPE l [<!ENTITY a "aaaa">]>' + delivery.body.replace(b"<xml>", b"<xml>" * 50)
+
+    assert opened(Mode.SAFE, Delivery(bomb, delivery.query)).fields["Content"] == "交物业费"
+
+
+def test_an_envelope_written_otherwise_is_parsed() -> None:
+    delivery = safe(words())
+    bare = delivery.body.replace(b"<![CDATA[", b"").replace(b"]]>", b"")
+
+    assert b"CDATA" not in bare
+    assert opened(Mode.SAFE, Delivery(bare, delivery.query)).fields["Content"] == "交物业费"

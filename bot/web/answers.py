@@ -1,0 +1,55 @@
+"""How we answer: pages for people, JSON for programs, each with the headers that it needs."""
+
+import json
+from typing import Final
+
+from aiohttp import web
+
+from bot.words.render import default_renderer, render_page
+from bot.words.scripts import Script
+
+# What every answer carries. The server's name is ours to give: aiohttp's own tells its version and Python's.
+COMMON: Final = {
+    "Server": "scenepay",
+    "X-Content-Type-Options": "nosniff",
+    # Our addresses carry tokens, so nobody is told more than the origin; WeChat's H5 payment needs that much.
+    "Referrer-Policy": "strict-origin",
+    "Cache-Control": "no-store",
+    # For whatever is not a page: were it ever shown as one, it could do nothing.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_HSTS: Final = "max-age=31536000"
+
+
+def complete(response: web.StreamResponse, trace_id: str, *, secure: bool) -> None:
+    """Add what an answer lacks of the common headers; ``secure`` tells that we are reached by https only."""
+    headers = response.headers
+    for name, value in COMMON.items():
+        headers.setdefault(name, value)
+    if secure:
+        headers.setdefault("Strict-Transport-Security", _HSTS)
+    # Support and the other side's own log find the story of a request by this number.
+    headers["X-Trace-Id"] = trace_id
+
+
+def page(template: str, *, status: int = 200, **values: object) -> web.Response:
+    """Render a page in the simplified script under a policy that admits our own inlined scripts and styles alone."""
+    text = render_page(template, Script.ZH_HANS, **values)
+    headers = {"Content-Security-Policy": page_policy()}
+    return web.Response(status=status, text=text, content_type="text/html", headers=headers)
+
+
+def page_policy() -> str:
+    """Return the Content-Security-Policy of a page: no frames, nothing from elsewhere, scripts by their digest."""
+    assets = default_renderer().assets
+    return (
+        f"default-src 'none'; script-src {assets.script_sources or chr(39) + 'none' + chr(39)}; "
+        f"style-src {assets.style_sources}; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def answer_json(value: object, status: int = 200) -> web.Response:
+    """Answer a program."""
+    text = json.dumps(value, ensure_ascii=False)
+    return web.Response(status=status, text=text, content_type="application/json")

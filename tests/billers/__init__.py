@@ -1,0 +1,1 @@
+"""Billers, hosted and remote, under one contract; and how bills come in."""

@@ -1,0 +1,1 @@
+"""Customers, their names and their saved accounts, on both engines."""

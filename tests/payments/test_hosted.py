@@ -1,0 +1,78 @@
+"""The payments and the operator's own biller move the same bills, and agree at every step."""
+
+import dataclasses
+
+from bot.billers.catalogue import Catalogue
+from bot.billers.hosted import HostedBiller
+from bot.billers.port import SceneBiller
+from tests.payments.scripted_biller import ScriptedBiller
+from tests.payments.world import PAYERS, World, build
+
+
+class Hosted(ScriptedBiller):
+    """Leads to the real biller instead of the scripted one."""
+
+    real: SceneBiller
+
+    async def biller(self, item_id: str) -> SceneBiller:
+        return self.real
+
+
+def hosted(world: World) -> World:
+    biller = Hosted()
+    biller.real = HostedBiller(world.database, Catalogue(world.database, world.clock), world.vault, world.clock)
+    return build(world.database, world.clock, biller=biller)
+
+
+async def test_a_bill_is_paid_settled_undone_refunded_and_paid_again(world: World) -> None:
+    world = hosted(world)
+    bill = await world.bill(10_000, late_fee=50)
+    order = await world.settled(world.rent(bill))
+    assert (await world.line_states(order), await world.bill_state(bill)) == (["settled"], "settled")
+    assert await world.audit() == []
+
+    await world.refund(order)
+    await world.work_off()
+
+    assert (await world.line_states(order), await world.bill_state(bill)) == (["reversed"], "reopened")
+    assert (await world.row("SELECT paid FROM bills"))["paid"] == 0
+    assert await world.balance(PAYERS) == 0
+    again = await world.settled(world.rent(bill))
+    assert (again.state, await world.bill_state(bill)) == ("paid", "settled")
+    assert await world.audit() == []
+
+
+async def test_parts_of_a_bill_are_settled_while_another_part_is_being_paid(world: World) -> None:
+    world = hosted(world)
+    bill = await world.bill(10_000)
+    first = await world.paid(world.rent(bill, 4_000))
+    second = await world.order(world.rent(dataclasses.replace(bill, amount=6_000)))
+    assert await world.bill_state(bill) == "held"
+
+    await world.work_off("fulfil")
+    await world.pay(second)
+    await world.work_off("fulfil")
+
+    assert await world.line_states(first) == await world.line_states(second) == ["settled"]
+    assert await world.bill_state(bill) == "settled"
+    await world.refund(first)
+    await world.work_off()
+    assert (await world.row("SELECT paid FROM bills"))["paid"] == 6_000
+    assert await world.bill_state(bill) == "reopened"
+    assert await world.audit() == []
+
+
+async def test_a_late_payment_is_settled_like_any_other(world: World) -> None:
+    world = hosted(world)
+    bill = await world.bill()
+    order = await world.order(world.rent(bill))
+    ready = await world.open(order)
+    world.gateway.charges[ready.out_trade_no].state = "closed"
+    await world.payments.sweeper.close_order(order.id)
+    world.gateway.charges[ready.out_trade_no].state = "waiting"
+
+    await world.tell(world.gateway.pay(ready.out_trade_no))
+    await world.work_off()
+
+    assert (await world.state(order), await world.bill_state(bill)) == ("paid", "settled")
+    assert await world.audit() == []
