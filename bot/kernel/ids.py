@@ -11,12 +11,20 @@ _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 _RANDOM_BITS: Final = 70
 
 
+# Two digits at a time: an id costs a third of what it costs digit by digit, and every message makes several.
+_PAIRS: Final = tuple(high + low for high in _CROCKFORD for low in _CROCKFORD)
+# Bytes below this are as many for each of the 62 characters; the others are thrown away, or some would be likelier.
+_FAIR: Final = 248
+_CHARACTER: Final = tuple(_BASE62[byte % 62] for byte in range(_FAIR))
+
+
 def _base32(value: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        value, digit = divmod(value, 32)
-        digits.append(_CROCKFORD[digit])
-    return "".join(reversed(digits))
+    """Return ``length`` digits, an even number of them."""
+    pairs = []
+    for _ in range(length // 2):
+        value, pair = divmod(value, 1024)
+        pairs.append(_PAIRS[pair])
+    return "".join(reversed(pairs))
 
 
 def new_id(kind: str, now: datetime) -> str:
@@ -36,4 +44,7 @@ def new_out_number(prefix: str, now: datetime) -> str:
 
 def random_text(length: int) -> str:
     """Return that many characters of base 62 from the system's secure source."""
-    return "".join(secrets.choice(_BASE62) for _ in range(length))
+    text = ""
+    while len(text) < length:
+        text += "".join([_CHARACTER[byte] for byte in secrets.token_bytes(length + 8) if byte < _FAIR])
+    return text[:length]

@@ -1,0 +1,1 @@
+"""Values: money, clock, identifiers, masks and text."""
