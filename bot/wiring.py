@@ -60,14 +60,16 @@ from bot.storage.ephemeral_port import Ephemeral
 from bot.storage.port import Database, Tx
 from bot.storage.vault import Vault
 from bot.trail.traces import Traces
-from bot.web.cashier import CashierDoor, CashierParts, WalletBook
+from bot.web.cashier import CashierDoor, CashierParts
 from bot.web.health import HealthDoor
 from bot.web.landing import LandingDoor, LandingParts
-from bot.web.middlewares import trace_middleware
 from bot.web.notify import NotifyDoor
+from bot.web.payers import Payers, WalletBook
+from bot.web.peers import Peers
 from bot.web.receipts import ReceiptDoor
-from bot.web.routes import Doors, add_routes
+from bot.web.routes import Doors, build
 from bot.web.visitors import Visitors
+from bot.web.watch import OrderWatch
 from bot.web.webhook import Webhook
 from bot.words.render import render_message, say
 from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, SurplusDeliverer, UndoDeliverer
@@ -339,11 +341,17 @@ async def enqueue_all(database: Database, vault: Vault, clock: Clock, jobs: Sequ
 def doors(house: House) -> Doors:
     """Build the handlers of all routes."""
     payments, public_url = house.payments, house.settings.environment.public_url
-    visitors = Visitors(house.ephemeral, house.vault, secure=public_url.startswith("https://"))
     pings: Mapping[str, Callable[[], Awaitable[None]]] = {
         "database": house.database.ping,
         "ephemeral": house.ephemeral.ping,
     }
+    payers = Payers(
+        house.database,
+        payments.gateways,
+        house.wallets,
+        Visitors(house.ephemeral, house.vault, secure=public_url.startswith("https://")),
+        public_url,
+    )
 
     async def apply(gateway: str, notice: Notice, trace_id: str) -> str:
         credited = await payments.notices.take(gateway, notice, trace_id)
@@ -351,18 +359,18 @@ def doors(house: House) -> Doors:
 
     return Doors(
         official=Webhook(house.channel, house.clock),
-        notify=NotifyDoor(payments.gateways, apply, house.clock, house.traces),
+        notify=NotifyDoor(payments.gateways, apply, house.clock, house.metrics),
         landing=LandingDoor(
             LandingParts(
                 database=house.database,
+                ephemeral=house.ephemeral,
                 catalogue=house.catalogue,
                 billers=house.billers,
                 orders=payments.orders,
-                visitors=visitors,
+                payers=payers,
                 vault=house.vault,
                 clock=house.clock,
                 trail=house.traces,
-                public_url=public_url,
             )
         ),
         cashier=CashierDoor(
@@ -371,12 +379,11 @@ def doors(house: House) -> Doors:
                 catalogue=house.catalogue,
                 orders=payments.orders,
                 charges=payments.charges,
-                gateways=payments.gateways,
-                wallets=house.wallets,
-                visitors=visitors,
+                payers=payers,
+                peers=Peers(house.settings.file.trusted_proxies),
+                watch=OrderWatch(house.database, house.clock),
                 trail=house.traces,
                 clock=house.clock,
-                public_url=public_url,
             )
         ),
         receipts=ReceiptDoor(payments.receipts, payments.orders),
@@ -386,9 +393,8 @@ def doors(house: House) -> Doors:
 
 def application(house: House) -> web.Application:
     """Return the web application over an open house."""
-    app = web.Application(middlewares=[trace_middleware(house.clock)], client_max_size=1 << 20)
-    add_routes(app, doors(house))
-    return app
+    secure = house.settings.environment.public_url.startswith("https://")
+    return build(doors(house), house.clock, house.metrics, secure=secure)
 
 
 def relay(house: House) -> Relay:

@@ -116,11 +116,12 @@ class Connector:
     def _verify(self, headers: Mapping[str, str], nonce: str, body: bytes) -> None:
         """Check signature, nonce and freshness of an answer over its raw bytes."""
         stamp = headers.get("scenepay-timestamp", "")
+        # First of all, so that a replayed answer is told from a forged one; the signature covers our nonce anyway.
+        if not _equal(nonce, headers.get("scenepay-nonce", "")):
+            raise NoUsableAnswer("biller_nonce")
         expected = answer_signature(self._secret, stamp, nonce, 200, body)
         if not _equal(expected, headers.get("scenepay-signature", "")):
             raise NoUsableAnswer("biller_signature")
-        if not _equal(nonce, headers.get("scenepay-nonce", "")):
-            raise NoUsableAnswer("biller_nonce")
         readable = stamp.isascii() and stamp.isdecimal() and len(stamp) <= _STAMP_DIGITS_MAX
         if not readable or abs(self._clock.now().timestamp() - int(stamp)) > _WINDOW_SECONDS:
             raise NoUsableAnswer("biller_timestamp")

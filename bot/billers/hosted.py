@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Final
 
 from bot.billers import bookings, quoting
+from bot.billers.asking import BILLS_OF, Asked
 from bot.billers.catalogue import Catalogue
 from bot.billers.items import BillItem, ItemDefinition
 from bot.billers.port import (
@@ -34,17 +35,6 @@ from bot.storage.vault import Vault
 PAYABLE: Final = frozenset({"open", "held", "partly_paid", "reopened"})
 ACCOUNT: Final = "bills.account"
 HOLDER: Final = "bills.holder"
-# Bills shown of one account, the oldest first; whoever owes more pays these before the rest appears.
-SHOWN_MAX: Final = 200
-
-# The proof is part of the question, so that an unknown account and somebody else's cost and answer the same.
-_BILLS: Final = """
-SELECT id, bill_no, holder_mask, period, title, amount, paid, due_on, detail, state, held_by
-FROM bills WHERE item_id = $1 AND account_hash = $2 AND ($3 = '' OR holder_hash = $3)
-ORDER BY CASE WHEN state IN ('open', 'held', 'partly_paid', 'reopened') THEN 0 ELSE 1 END, period,
-  COALESCE(due_on, ''), bill_no
-LIMIT $4
-"""
 
 
 class HostedBiller:
@@ -103,7 +93,7 @@ class HostedBiller:
         blind = account_blind(self._vault, item.id, account)
         proof = next(iter(item.definition.proofs), None)
         holder = "" if proof is None else holder_blind(self._vault, blind, proof.canonical(fields.get(proof.key, "")))
-        return account, await self._database.rows(_BILLS, item.id, blind, holder, SHOWN_MAX)
+        return account, await self._database.ask(BILLS_OF, Asked(item.id, blind, holder))
 
 
 def account_blind(vault: Vault, item_id: str, account: str) -> str:

@@ -7,7 +7,8 @@ from typing import Final
 
 from bot.kernel.clock import Clock, to_micros
 from bot.kernel.ids import new_id
-from bot.storage.port import Database, Row, Tx
+from bot.storage.port import Database, Question, Reader, Row, Tx
+from bot.storage.sharing import by_place
 from bot.storage.vault import Vault
 
 ACCOUNT: Final = "saved_accounts.account"
@@ -18,6 +19,12 @@ KEPT_MAX: Final = 50
 _OF_SCENE: Final = """
 SELECT id, item_id, scene, account_sealed, account_mask, fields_sealed, nickname FROM saved_accounts
 WHERE customer_id = $1 AND scene = $2 ORDER BY used_at DESC, id DESC
+"""
+_OF_SCENE_MANY: Final = """
+SELECT asked.place, s.id, s.item_id, s.scene, s.account_sealed, s.account_mask, s.fields_sealed, s.nickname
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(customer, scene, place)
+JOIN saved_accounts s ON s.customer_id = asked.customer AND s.scene = asked.scene
+ORDER BY asked.place, s.used_at DESC, s.id DESC
 """
 _ALL: Final = """
 SELECT id, item_id, scene, account_sealed, account_mask, fields_sealed, nickname FROM saved_accounts
@@ -51,6 +58,18 @@ class SavedAccount:
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+async def _one(reader: Reader, asked: tuple[str, str]) -> Sequence[Row]:
+    return await reader.rows(_OF_SCENE, *asked)
+
+
+async def _many(reader: Reader, asked: Sequence[tuple[str, str]]) -> Sequence[Sequence[Row]]:
+    customers, scenes = [customer for customer, _ in asked], [scene for _, scene in asked]
+    return by_place(await reader.rows(_OF_SCENE_MANY, customers, scenes), len(asked))
+
+
+_SAVED_OF: Final[Question[tuple[str, str], Sequence[Row]]] = Question("saved_accounts.of_scene", _one, _many)
+
+
 class SavedAccounts:
     """A customer's own accounts; one of another customer is never found by any id."""
 
@@ -64,7 +83,7 @@ class SavedAccounts:
         if scene is None:
             rows = await self._database.rows(_ALL, customer_id)
         else:
-            rows = await self._database.rows(_OF_SCENE, customer_id, scene)
+            rows = await self._database.ask(_SAVED_OF, (customer_id, scene))
         return [self._saved(row) for row in rows]
 
     async def save(

@@ -105,7 +105,8 @@ async def adopt(tx: Tx, *, gateway: str, account: str, fact: RefundFact, trace_i
     held = await tx.row(_HELD, fact.out_trade_no, gateway, account, fact.amount, fact.currency)
     if charge is not None and order is not None and order.paid_charge_id == charge.id:
         await _make_room(tx, order, fact, now)
-        refund = refund_new.of_charge(charge, terms, fact.amount)
+        whole = sum(line.amount for line in await refund_rows.rest(tx, order.id)) == fact.amount
+        refund = refund_new.of_charge(charge, terms, fact.amount, None if whole else refund_rows.PART)
     elif held is not None:
         refund = refund_new.of_suspense(values.suspended(held), terms)
         await refund_rows.SUSPENSE_REFUNDING(tx, refund.suspense_id or "", to_micros(now))

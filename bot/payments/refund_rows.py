@@ -18,6 +18,9 @@ from bot.payments.values import OrderLine, Refund, Suspended
 from bot.storage.port import Tx
 
 RESERVING_SQL: Final = quoted(RESERVING)
+# In place of a line's id: an amount given back in a gateway's console that is no sum of lines. It takes no line back,
+# so billers are still told of them all; a person decides what follows.
+PART: Final = "part"
 
 APPROVED: Final = REFUND.move("requested", to="approved", sets="approved_by = $3", only="requested_by <> $3")
 REJECTED: Final = REFUND.move(
@@ -118,15 +121,14 @@ async def line(tx: Tx, order_id: str, line_id: str) -> OrderLine | None:
 async def lines(tx: Tx, refund: Refund) -> list[OrderLine]:
     """Return the order lines that a refund gives back whole.
 
-    None where it gives back what was never applied, or an amount that is no sum of lines (made in a console).
+    None where it gives back what was never applied, or a part that is no line.
     """
     if refund.order_id is None or refund.suspense_id is not None:
         return []
     if refund.line_id is not None:
         own = await line(tx, refund.order_id, refund.line_id)
         return [own] if own is not None else []
-    every = await rest(tx, refund.order_id)
-    return every if sum(entry.amount for entry in every) == refund.amount else []
+    return await rest(tx, refund.order_id)
 
 
 async def reserve(tx: Tx, order_id: str, amount: int) -> bool:

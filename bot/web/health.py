@@ -7,11 +7,15 @@ from typing import Final
 from aiohttp import web
 
 from bot.outside.metrics import Metrics
-from bot.web.middlewares import answer_json
+from bot.web.answers import answer_json
 
 Ping = Callable[[], Awaitable[None]]
 
 _PATIENCE: Final = 2.0
+_ICON: Final = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#018040"/>'
+    b'<path d="M10 9l6 7 6-7M11 17h10M11 21h10M16 16v8" stroke="#fff" stroke-width="2.2" fill="none"/></svg>'
+)
 
 
 class HealthDoor:
@@ -32,6 +36,12 @@ class HealthDoor:
     async def metrics(self, _: web.Request) -> web.Response:
         body, kind = self._metrics.render()
         return web.Response(body=body, headers={"Content-Type": kind})
+
+    async def icon(self, _: web.Request) -> web.Response:
+        """Browsers ask for it with every first page; without one their consoles show an error."""
+        return web.Response(
+            body=_ICON, content_type="image/svg+xml", headers={"Cache-Control": "public, max-age=86400"}
+        )
 
 
 async def _asked(ping: Ping) -> bool:

@@ -5,41 +5,71 @@ from typing import Final
 
 from aiohttp import web
 
-from bot.billers.catalogue import Catalogue
+from bot.billers.catalogue import Catalogue, Store
 from bot.billers.codes import CodeToken, read_code
-from bot.billers.items import BillItem
+from bot.billers.items import AmountRule, BillItem, Flow
 from bot.billers.port import Directory, Later, Line, Quote, Refusal
-from bot.dialogue.numbers import parse_amount
 from bot.kernel.clock import Clock
-from bot.kernel.errors import BadRequest, Busy, Conflict, NotFound
+from bot.kernel.errors import BadRequest, Busy, Limited, NotFound
 from bot.kernel.ids import random_text
+from bot.kernel.money import parse_yuan
+from bot.kernel.text import normalise
 from bot.payments.gatekeeper import Placing
 from bot.payments.orders import Orders
+from bot.payments.ports import PayerId
 from bot.payments.values import Order
+from bot.storage.ephemeral_port import Ephemeral
 from bot.storage.port import Database
 from bot.storage.vault import Vault
 from bot.trail.port import Trail
-from bot.web.middlewares import TRACE, answer_json, page
-from bot.web.visitors import Visit, Visitors
+from bot.web.answers import answer_json, page
+from bot.web.bodies import read_form
+from bot.web.middlewares import TRACE
+from bot.web.payers import BRIDGED, Payers
+from bot.web.peers import require_own_page
+from bot.web.visitors import Visit
 from qrcodes.image import CodeImage, qr_png, qr_svg
 from qrcodes.tokens import code_url, is_token
-from qrcodes.wallet import Wallet, read_user_agent
+from qrcodes.wallet import Wallet
 
 _NONCE_CHARS: Final = 24
+_AMOUNT_CHARS_MAX: Final = 16
 _CACHE: Final = "public, max-age=86400, immutable"
+# A payer who mistypes makes an order each time; more than this within so many seconds is no payer.
+ORDERS_MAX: Final = 20
+ORDERS_SECONDS: Final = 600.0
+# A drawing's own colours are the only style that it may have.
+_DRAWING_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 @dataclass(frozen=True, slots=True)
 class LandingParts:
     database: Database
+    ephemeral: Ephemeral
     catalogue: Catalogue
     billers: Directory
     orders: Orders
-    visitors: Visitors
+    payers: Payers
     vault: Vault
     clock: Clock
     trail: Trail
-    public_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Till:
+    """A store's code with what it takes money for."""
+
+    code: CodeToken
+    item: BillItem
+    store: Store | None
+
+    @property
+    def rule(self) -> AmountRule:
+        return self.item.definition.amount
+
+    @property
+    def title(self) -> str:
+        return f"{self.store.name} {self.item.name}" if self.store else self.item.name
 
 
 class LandingDoor:
@@ -49,85 +79,94 @@ class LandingDoor:
         self._p = parts
 
     async def open(self, request: web.Request) -> web.StreamResponse:
-        """Show the amount page of a store, or go on to the cashier of an order."""
+        """Show the amount page of a store to a payer who is known, or go on to the cashier of an order."""
         code = await self._code(request)
         if code.state != "active":
-            return page(request, "cashier/code_stopped.html", status=410, state=code.state)
+            return page("cashier/notice.html", status=410, kind=f"code_{code.state}")
         if code.kind == "order" and code.order_id is not None:
             order = await self._p.orders.get(code.order_id)
             raise web.HTTPSeeOther(f"/cashier/{order.token}")
-        if code.kind != "static" or code.item_id is None:
-            return page(request, "cashier/code_stopped.html", status=404, state=code.kind)
-        visit = self._p.visitors.visit(request)
-        response = await self._amount_page(request, code, code.item_id)
-        self._p.visitors.remember(response, visit)
-        return response
+        till = await self._till(code)
+        if till is None:
+            return page("cashier/notice.html", status=404, kind="code_blank")
+        wallet = self._p.payers.visitor(request).wallet
+        if wallet not in BRIDGED:
+            return page(
+                "cashier/elsewhere.html",
+                payee=till.item.merchant_name,
+                store=till.store,
+                amount=None,
+                wallet=wallet.value,
+                code_src=f"/q/{code.token}.svg",
+            )
+        return await self._at_till(request, till, wallet)
 
-    async def _amount_page(self, request: web.Request, code: CodeToken, item_id: str) -> web.Response:
-        item = await self._p.catalogue.item(item_id)
-        store = await self._p.catalogue.store(code.store_id) if code.store_id else None
-        wallet = read_user_agent(request.headers.get("User-Agent")).wallet
-        rule = item.definition.amount
-        return page(
-            request,
-            "cashier/amount.html" if wallet is Wallet.WECHAT else "cashier/choose_wallet.html",
-            payee=item.merchant_name,
-            store=store,
-            item=item,
-            rule=rule,
-            token=code.token,
-            nonce_value=random_text(_NONCE_CHARS),
-            wallet=wallet.value,
-            code_src=f"/q/{code.token}.svg",
-        )
+    async def _at_till(self, request: web.Request, till: _Till, wallet: Wallet) -> web.StreamResponse:
+        """Sign the payer in before anything is typed, so that paying is one tap once the amount is there."""
+        stop = _stop(till.item)
+        route = await self._p.payers.route(wallet, till.item.merchant_id)
+        if stop or route is None:
+            return page("cashier/notice.html", status=503, kind=stop or "no_way")
+        visit = self._p.payers.visitors.visit(request)
+        if await self._p.payers.who(visit, route) is None:
+            raise await self._p.payers.sign_in(visit, route, f"/q/{till.code.token}")
+        return _amount_page(till, wallet)
 
     async def order(self, request: web.Request) -> web.StreamResponse:
         """Make an order over the amount that the payer typed; the same form sent twice is one order.
 
         The price is checked against the item's rule here; nothing that the page says but the amount is used.
         """
-        code = await self._code(request)
-        if code.state != "active" or code.kind != "static" or code.item_id is None:
-            raise Conflict("code_stopped", "ask the shop for its present code")
-        visit = self._p.visitors.visit(request)
-        if visit.fresh:
-            raise BadRequest("cookie_missing", "allow cookies and open the code again")
-        form = await request.post()
-        amount = parse_amount(str(form.get("amount", ""))[:32])
-        nonce = str(form.get("nonce", ""))
-        if amount is None:
-            raise BadRequest("amount", "type an amount such as 25.50")
-        if len(nonce) != _NONCE_CHARS or not nonce.isalnum():
-            raise BadRequest("form", "open the code again")
-        order = await self._placed(request, code, code.item_id, amount, visit, nonce)
-        if "application/json" in request.headers.get("Accept", ""):
-            return answer_json({"cashier": f"/cashier/{order.token}", "order": order.token})
-        raise web.HTTPSeeOther(f"/cashier/{order.token}")
+        require_own_page(request, self._p.payers.public_url)
+        till = await self._till(await self._code(request))
+        if till is None or till.code.state != "active":
+            raise NotFound("code_stopped", "ask the shop for its present code")
+        wallet = self._p.payers.visitor(request).wallet
+        route = await self._p.payers.route(wallet, till.item.merchant_id) if wallet in BRIDGED else None
+        visit = self._p.payers.visitors.visit(request)
+        payer = await self._p.payers.who(visit, route) if route is not None else None
+        if payer is None:
+            # A session that ended, or no wallet at all: the code's own page tells which.
+            return _go_on(request, {"result": "sign_in", "url": f"/q/{till.code.token}"})
+        form = await read_form(request)
+        placed = await self._placed(request, till, visit, payer, form.get("amount", ""), form.get("nonce", ""))
+        if isinstance(placed, Refusal):
+            if _json(request):
+                return answer_json({"result": "refused", "code": placed.code}, 409)
+            return _amount_page(till, wallet, problem=placed.code, typed=form.get("amount", ""))
+        return _go_on(request, {"result": "order", "order": placed.token, "url": f"/cashier/{placed.token}"})
 
     async def _placed(
-        self, request: web.Request, code: CodeToken, item_id: str, amount: int, visit: Visit, nonce: str
-    ) -> Order:
-        item = await self._p.catalogue.item(item_id)
-        quote = await self._quote(item, code, amount)
+        self, request: web.Request, till: _Till, visit: Visit, payer: PayerId, typed: str, nonce: str
+    ) -> Order | Refusal:
+        amount = _fen(typed)
+        if amount is None:
+            return Refusal("amount_form")
+        if len(nonce) != _NONCE_CHARS or not (nonce.isascii() and nonce.isalnum()):
+            raise BadRequest("form", "open the code again")
+        await self._within_limit(payer)
+        quote = await self._quote(till, amount)
+        if isinstance(quote, Refusal):
+            return quote
         # The form's own number makes the order's: a double tap or a reload meets the order that is there already.
-        blind = self._p.vault.blind(f"{code.token}:{visit.id}:{nonce}", "web.static_order")
+        blind = self._p.vault.blind(f"{till.code.token}:{visit.id}:{nonce}", "web.static_order")
         placing = Placing(origin="static_code", trace_id=request[TRACE])
         order = await self._p.orders.place(replace(quote, id=f"quo_{blind}"), placing)
-        if isinstance(order, Refusal):
-            raise Conflict(order.code, "the shop cannot take this payment now")
-        self._p.trail.note(order.trace_id, "order", f"{order.title}", {"order": order.id, "amount": order.amount})
+        if isinstance(order, Order):
+            self._p.trail.note(order.trace_id, "order", order.title, {"order": order.id, "amount": order.amount})
         return order
 
-    async def _quote(self, item: BillItem, code: CodeToken, amount: int) -> Quote:
-        title = item.name
-        if code.store_id:
-            title = f"{(await self._p.catalogue.store(code.store_id)).name} {item.name}"
-        biller = await self._p.billers.biller(item.id)
-        quote = await biller.quote([Line(item.id, amount, title)], self._p.clock.now(), code.store_id)
+    async def _within_limit(self, payer: PayerId) -> None:
+        who = self._p.vault.blind(f"{payer.app_id}:{payer.subject}", "web.static_order")
+        if not await self._p.ephemeral.allow(f"orders:{who}", ORDERS_MAX, ORDERS_SECONDS):
+            raise Limited("orders_limit", "try again in a few minutes")
+
+    async def _quote(self, till: _Till, amount: int) -> Quote | Refusal:
+        biller = await self._p.billers.biller(till.item.id)
+        line = Line(till.item.id, amount, till.title)
+        quote = await biller.quote([line], self._p.clock.now(), till.code.store_id)
         if isinstance(quote, Later):
             raise Busy("biller_later", "try again in a minute")
-        if isinstance(quote, Refusal):
-            raise BadRequest(quote.code, "check the amount and the opening hours")
         return quote
 
     async def svg(self, request: web.Request) -> web.Response:
@@ -140,11 +179,9 @@ class LandingDoor:
 
     async def _image(self, request: web.Request, *, svg: bool) -> web.Response:
         code = await self._code(request)
-        url = code_url(self._p.public_url, code.token)
+        url = code_url(self._p.payers.public_url, code.token)
         image: CodeImage = qr_svg(url) if svg else qr_png(url)
-        headers = {"Cache-Control": _CACHE, "ETag": f'"{image.etag}"', "X-Content-Type-Options": "nosniff"}
-        if svg:
-            headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        headers = {"Cache-Control": _CACHE, "ETag": f'"{image.etag}"', "Content-Security-Policy": _DRAWING_POLICY}
         return web.Response(body=image.body, content_type=image.media_type, headers=headers)
 
     async def _code(self, request: web.Request) -> CodeToken:
@@ -152,3 +189,52 @@ class LandingDoor:
         if not is_token(token):
             raise NotFound("code_unknown", "scan the code again")
         return await read_code(self._p.database, token)
+
+    async def _till(self, code: CodeToken) -> _Till | None:
+        """Return what a static code takes money for; None for a code of another kind."""
+        if code.kind != "static" or code.item_id is None:
+            return None
+        item = await self._p.catalogue.item(code.item_id)
+        store = await self._p.catalogue.store(code.store_id) if code.store_id else None
+        return _Till(code, item, store)
+
+
+def _stop(item: BillItem) -> str:
+    """Return the kind of notice for an item that no amount can be paid on at a till, else nothing."""
+    if item.state != "active":
+        return "item_paused"
+    # What has an account or bills is found by talking: the till knows neither.
+    return "" if item.definition.flow is Flow.DIRECT else "in_chat"
+
+
+def _amount_page(till: _Till, wallet: Wallet, problem: str = "", typed: str = "") -> web.Response:
+    return page(
+        "cashier/amount.html",
+        status=409 if problem else 200,
+        payee=till.item.merchant_name,
+        store=till.store,
+        item=till.item,
+        rule=till.rule,
+        token=till.code.token,
+        nonce_value=random_text(_NONCE_CHARS),
+        wallet=wallet.value,
+        problem=problem,
+        typed=typed[:_AMOUNT_CHARS_MAX],
+    )
+
+
+def _fen(typed: str) -> int | None:
+    """Return the fen of a typed amount above zero. No grouping: a comma may be somebody's decimal point."""
+    text = normalise(typed[:_AMOUNT_CHARS_MAX])
+    return None if "," in text else parse_yuan(text) or None
+
+
+def _json(request: web.Request) -> bool:
+    return "application/json" in request.headers.get("Accept", "")
+
+
+def _go_on(request: web.Request, answer: dict[str, str]) -> web.Response:
+    """Tell a script what came of it; take a plain form to the next page."""
+    if _json(request):
+        return answer_json(answer)
+    raise web.HTTPSeeOther(answer["url"])

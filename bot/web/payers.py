@@ -13,8 +13,8 @@ from bot.storage.port import Database
 from bot.web.visitors import At, Visit, Visitors
 from qrcodes.wallet import Visitor, Wallet, read_user_agent
 
-# The script by which a page speaks with each wallet's own bridge; a wallet without one gets a page that says so.
-BRIDGES: Final = {Wallet.WECHAT: "cashier/bridge_wechat.js"}
+# The wallets whose own bridge our pages speak (cashier/bridge.html); the others get a page that says what to do.
+BRIDGED: Final = frozenset({Wallet.WECHAT})
 
 
 class WalletBook:
@@ -50,9 +50,7 @@ class Payers:
 
     async def route(self, wallet: Wallet, merchant_id: str) -> Route | None:
         """Return where this wallet's payers can pay this merchant and be told apart; None when nowhere."""
-        found = await self.gateways.route(
-            self.database, wallet=wallet.value, merchant_id=merchant_id, way=Way.JSAPI
-        )
+        found = await self.gateways.route(self.database, wallet=wallet.value, merchant_id=merchant_id, way=Way.JSAPI)
         return found if found is not None and self.wallets.knows(_at(found)) else None
 
     async def who(self, visit: Visit, route: Route) -> PayerId | None:

@@ -5,7 +5,10 @@ from aiohttp import web
 from bot.kernel.errors import NotFound
 from bot.payments.orders import Orders
 from bot.payments.receipts import Receipts
-from bot.web.middlewares import page
+from bot.web.answers import page
+from bot.web.middlewares import adopt_trace
+
+_TOKEN_CHARS = 32
 
 
 class ReceiptDoor:
@@ -16,10 +19,12 @@ class ReceiptDoor:
         self._orders = orders
 
     async def open(self, request: web.Request) -> web.StreamResponse:
+        """Show the receipt, or that the payment is not in the books yet."""
         token = request.match_info["token"]
-        if len(token) != 32 or not token.isalnum():
+        if len(token) != _TOKEN_CHARS or not (token.isascii() and token.isalnum()):
             raise NotFound("order_unknown")
         order = await self._orders.by_token(token)
+        adopt_trace(request, order.trace_id)
         if not order.paid:
-            return page(request, "receipt/pending.html", status=202, order=order)
-        return page(request, "receipt/receipt.html", receipt=await self._receipts.of_order(order.id))
+            return page("receipt/pending.html", status=202, order=order)
+        return page("receipt/receipt.html", receipt=await self._receipts.of_order(order.id))

@@ -2,17 +2,24 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from aiohttp import web
 
+from bot.kernel.clock import Clock
+from bot.outside.metrics import Metrics
 from bot.web.cashier import CashierDoor
 from bot.web.health import HealthDoor
 from bot.web.landing import LandingDoor
+from bot.web.middlewares import add_headers, trace_middleware
 from bot.web.notify import NotifyDoor
 from bot.web.receipts import ReceiptDoor
 from bot.web.webhook import Webhook
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# Above the largest body that any door reads (a message push, wechat.md §5).
+_BODY_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,19 @@ def table(doors: Doors) -> Sequence[tuple[str, str, Handler]]:
         ("GET", "/healthz", doors.health.alive),
         ("GET", "/readyz", doors.health.ready),
         ("GET", "/metrics", doors.health.metrics),
+        ("GET", "/favicon.ico", doors.health.icon),
     )
 
 
-def add_routes(app: web.Application, doors: Doors) -> None:
-    """Put the table into an application."""
+def build(doors: Doors, clock: Clock, metrics: Metrics, *, secure: bool) -> web.Application:
+    """Return the application over its doors; ``secure`` tells that people reach it by https."""
+    app = web.Application(middlewares=[trace_middleware(clock, metrics)], client_max_size=_BODY_BYTES)
+    add_headers(app, secure=secure)
     for method, path, handler in table(doors):
         app.router.add_route(method, path, handler)
+
+    async def end(_: web.Application) -> None:
+        await doors.cashier.close()
+
+    app.on_shutdown.append(end)
+    return app

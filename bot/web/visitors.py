@@ -81,7 +81,9 @@ class Visitors:
     async def send_to_wallet(self, visit: Visit, wallet: Wallet, at: At, *, back: str, callback: str) -> web.HTTPFound:
         """Return the redirect to the wallet's sign-in; ``back`` is a path of ours, kept here and never in the URL."""
         state = random_text(_ID_CHARS)
-        await self._store.put(f"oauth:{state}", self._sealed({"visit": visit.id, "at": str(at), "back": back}), STATE_SECONDS)
+        await self._store.put(
+            f"oauth:{state}", self._sealed({"visit": visit.id, "at": str(at), "back": back}), STATE_SECONDS
+        )
         redirect = web.HTTPFound(wallet.authorize_url(callback, state))
         self.remember(redirect, visit)
         return redirect

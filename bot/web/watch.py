@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, Literal, LiteralString
 
 from bot.kernel.clock import Clock
@@ -22,14 +23,28 @@ _PAUSE: Final = 0.1
 # One statement for both engines, but for the way in which they unpack a list.
 _STATES: Final[Mapping[Literal["sqlite", "postgresql"], LiteralString]] = {
     "sqlite": """
-SELECT o.token, o.state, EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.state <> 'settled') AS busy
+SELECT o.token, o.state, EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.state <> 'settled') AS open
 FROM orders o WHERE o.token IN (SELECT value FROM json_each($1))
 """,
     "postgresql": """
-SELECT o.token, o.state, EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.state <> 'settled') AS busy
+SELECT o.token, o.state, EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id AND l.state <> 'settled') AS open
 FROM orders o WHERE o.token = ANY($1::text[])
 """,
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Page:
+    """A page that waits until its order is no longer ``since``."""
+
+    token: str
+    since: str
+    answer: asyncio.Future[str]
+
+    def told(self, states: Mapping[str, str]) -> None:
+        state = states.get(self.token, self.since)
+        if state != self.since and not self.answer.done():
+            self.answer.set_result(state)
 
 
 class OrderWatch:
@@ -43,70 +58,68 @@ class OrderWatch:
         self._database = database
         self._clock = clock
         self._pages_max = pages_max
-        self._waiting: dict[str, set[asyncio.Future[str]]] = {}
-        self._pages = 0
+        self._pages: set[_Page] = set()
         self._looking: asyncio.Task[None] | None = None
         self._closed = False
 
     async def state(self, token: str) -> str:
         """Return the state as a page needs it. Raises NotFound(``order_unknown``)."""
-        states = await self._read([token])
+        states = await self._states([token])
         if token not in states:
             raise NotFound("order_unknown")
         return states[token]
 
     async def changed(self, token: str, since: str, within: float) -> str:
-        """Return the state as soon as it differs from ``since``, or as it is after so many seconds.
+        """Return the state as soon as it differs from ``since``, or ``since`` itself after so many seconds.
 
         Raises NotFound(``order_unknown``), and Limited while too many pages wait already.
         """
         found = await self.state(token)
         if found != since or self._closed:
             return found
-        if self._pages >= self._pages_max:
+        if len(self._pages) >= self._pages_max:
             raise Limited("pages_waiting", "ask again in a few seconds")
-        page: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(token, set()).add(page)
-        self._pages += 1
+        page = _Page(token, since, asyncio.get_running_loop().create_future())
+        self._pages.add(page)
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_on(), name="order watch")
+            self._looking = asyncio.create_task(self._look(), name="order watch")
         try:
-            return await self._answer(page, since, within)
+            await asyncio.wait((page.answer,), timeout=within)
+            return page.answer.result() if page.answer.done() else since
         finally:
-            self._pages -= 1
-            pages = self._waiting[token]
-            pages.discard(page)
-            if not pages:
-                del self._waiting[token]
+            self._pages.discard(page)
 
     async def close(self) -> None:
-        """Send all pages home, so that the server need not wait for them."""
+        """Send all pages home, so that a server that ends need not wait for them."""
         self._closed = True
         if self._looking is not None:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._looking
-        for pages in self._waiting.values():
-            for page in pages:
-                if not page.done():
-                    page.cancel()
+        for page in self._pages:
+            if not page.answer.done():
+                page.answer.set_result(page.since)
 
-    async def _answer(self, page: asyncio.Future[str], since: str, within: float) -> str:
-        """Wait for the answer to one page; ``asyncio.wait`` so that our own cancellation stays ours."""
-        await asyncio.wait((page,), timeout=within)
-        return page.result() if page.done() and not page.cancelled() else since
-
-    async def _look_on(self) -> None:
-        while self._waiting:
+    async def _look(self) -> None:
+        """Look as long as somebody waits; the task ends with the last page."""
+        while self._pages:
             try:
                 await self._database.heard(work.ORDER_CHANNEL, _LOOK_EVERY)
-                await self._tell(await self._read(list(self._waiting)))
+                states = await self._states(sorted({page.token for page in self._pages}))
+                for page in self._pages:
+                    page.told(states)
             except Exception:
                 # The edge: while the store is away pages wait on, and each of them gives up in its own time.
                 log.warning("watch.failed", exc_info=True)
                 await self._clock.sleep(_LOOK_EVERY)
             await self._clock.sleep(_PAUSE)
 
-    async def _read(self, tokens: Sequence[str]) -> Mapping[str, str]:
+    async def _states(self, tokens: Sequence[str]) -> Mapping[str, str]:
         rows = await self._database.rows(_STATES[self._database.engine], tokens)
-        return {row["token"]: _told(row["state"], busy=bool(row["busy"])) for row in rows}
+        return {row["token"]: _told(row["state"], open_=bool(row["open"])) for row in rows}
+
+
+def _told(state: str, *, open_: bool) -> str:
+    if state in ("paid", "paid_late"):
+        return "paid" if open_ or state == "paid_late" else "settled"
+    return state

@@ -10,6 +10,7 @@ from bot.storage.database import connect
 from bot.storage.port import Database
 from bot.storage.vault import Vault
 from tests.billers import samples
+from tests.billers.rig import HostedRig
 
 
 @pytest.fixture
@@ -41,3 +42,9 @@ async def sqlite(sqlite_url: str, clock: ManualClock) -> AsyncIterator[Database]
 @pytest.fixture
 def catalogue(database: Database, clock: ManualClock) -> Catalogue:
     return Catalogue(database, clock)
+
+
+@pytest.fixture
+def hosted(database: Database, clock: ManualClock, keys: Vault, catalogue: Catalogue) -> HostedRig:
+    """The hosted biller over that database."""
+    return HostedRig.over(database, clock, keys, catalogue)

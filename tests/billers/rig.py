@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
@@ -11,17 +11,19 @@ from aiohttp.test_utils import TestServer
 from bot.billers.catalogue import Catalogue
 from bot.billers.connector import Connector
 from bot.billers.hosted import HostedBiller
+from bot.billers.invariants import CHECKS
 from bot.billers.items import BillItem, ItemDefinition
-from bot.billers.port import Bill, BillQuery, Found, Later, Line, NotFound, PaidLine, SceneBiller
+from bot.billers.port import Bill, BillQuery, Found, Later, NotFound, PaidLine, SceneBiller
 from bot.billers.remote import RemoteBiller
 from bot.kernel.clock import ManualClock, to_micros
 from bot.kernel.masking import Secret
+from bot.ledger.invariants import inspect
 from bot.outside.breaker import Patience
 from bot.outside.http import HttpClient
 from bot.payments import bills as payments
 from bot.payments.values import OrderLine
 from bot.simulators import biller as simulator
-from bot.storage.port import Database
+from bot.storage.port import Database, Value
 from bot.storage.vault import Vault
 from tests.billers import samples
 from tests.billers.samples import Owing
@@ -111,8 +113,25 @@ class HostedRig:
         return await self.database.effect(lambda tx: payments.pay(tx, order_line(told), at))
 
     async def withdraw(self, of: BillItem, bill: Bill) -> None:
-        sql = "UPDATE bills SET state = 'withdrawn' WHERE id = $1"
-        await self.database.effect(lambda tx: tx.execute(sql, bill.bill_id))
+        await self.execute("UPDATE bills SET state = 'withdrawn' WHERE id = $1", bill.bill_id)
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        """Change rows behind everybody's back."""
+        return await self.database.effect(lambda tx: tx.execute(sql, *values))
+
+    async def state(self, bill: Bill) -> tuple[str, int, str | None]:
+        """A bill's state, what is noted on it, and who holds it."""
+        row = await samples.bill_row(self.database, bill)
+        return row["state"], row["paid"], row["held_by"]
+
+    async def booking(self, told: PaidLine) -> str | None:
+        """How a line is booked."""
+        row = await self.database.row("SELECT state FROM bookings WHERE line_id = $1", told.id)
+        return row["state"] if row is not None else None
+
+    async def sound(self) -> bool:
+        """Whether the books of the hosted bills are in order."""
+        return await inspect(self.database, self.clock.now(), CHECKS) == []
 
 
 def order_line(told: PaidLine) -> OrderLine:
@@ -197,7 +216,7 @@ async def remote_rig(
     catalogue: Catalogue,
     *,
     secret: str = CONNECTOR_SECRET,
-    timeout: float = 3.0,
+    within: float = 3.0,
     patience: Patience | None = None,
     **plan: Any,
 ) -> AsyncIterator[RemoteRig]:
@@ -208,11 +227,8 @@ async def remote_rig(
     try:
         async with TestServer(app) as server:
             url = str(server.make_url(PREFIX))
-            connector = Connector(CODE, url, Secret(secret), http, clock, timeout=timeout)
+            connector = Connector(CODE, url, Secret(secret), http, clock, timeout=within)
             biller = RemoteBiller(connector, catalogue)
             yield RemoteRig(database, clock, catalogue, biller, app[simulator.BILLER], http, url)
     finally:
         await http.close()
-
-
-__all__ = ["HostedRig", "Line", "RemoteRig", "Rig", "look", "order_line", "remote_rig", "replace", "seen"]

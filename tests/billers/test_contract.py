@@ -9,13 +9,13 @@ import pytest
 
 from bot.billers.catalogue import KEEP_SECONDS, Catalogue
 from bot.billers.items import AmountKind, AmountRule, BillItem, Flow, Hours, Outage
-from bot.billers.port import BillQuery, Found, Line, NotFound, Quote, Refusal, Refused, Reversed, Settled
+from bot.billers.port import BillQuery, Found, Line, NotFound, PaidLine, Quote, Refusal, Refused, Reversed, Settled
 from bot.kernel.clock import ManualClock
 from bot.kernel.errors import NotFound as NoSuchItem
 from bot.storage.database import connect
 from tests import engines
 from tests.billers import samples
-from tests.billers.rig import HostedRig, RemoteRig, Rig, look, remote_rig, seen
+from tests.billers.rig import HostedRig, Rig, look, remote_rig, seen
 from tests.billers.samples import OWNER, RIVAL_STORE, START, STORE, Owing, definition, line_of, property_definition
 
 KINDS = [f"hosted-{engine}" for engine in ("sqlite", "postgresql") if engine in engines.chosen()] + ["remote"]
@@ -39,7 +39,7 @@ async def rig(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterat
         await database.close()
 
 
-async def paid_and_settled(rig: Rig, of: BillItem, owing: Owing) -> samples.PaidLine:
+async def paid_and_settled(rig: Rig, of: BillItem, owing: Owing) -> PaidLine:
     told = await rig.pay(of, await rig.owe(of, owing))
     assert isinstance(await rig.biller.settle(told), Settled)
     return told
@@ -376,11 +376,3 @@ def _words(answer: object) -> str:
     """A biller's own words for a refusal; ours has none."""
     assert isinstance(answer, Refused)
     return answer.message
-
-
-def test_both_kinds_are_under_contract() -> None:
-    """A run that left out an engine on purpose leaves out its hosted biller and nothing else."""
-    assert {"remote", *(f"hosted-{each}" for each in engines.chosen() if each in ("sqlite", "postgresql"))} == set(
-        KINDS
-    )
-    assert HostedRig.__name__ != RemoteRig.__name__

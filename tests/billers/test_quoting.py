@@ -23,7 +23,7 @@ OTHER = "0598765432"
 
 
 def bill(number: str = "B1", amount: int = 10_000, **facts: Any) -> Bill:
-    return Bill(**{"bill_no": number, "title": "物业服务费", "period": "2026-11", "amount": amount} | facts)
+    return replace(Bill(number, "物业服务费", "2026-11", amount), **facts)
 
 
 def line(paid: Bill | None, amount: int | None = None, account: str = ACCOUNT) -> Line:

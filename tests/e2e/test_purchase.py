@@ -67,7 +67,7 @@ async def test_static_code_in_wechat(town: Town) -> None:
         async with town.browser.post(f"{url}/order", data=form, headers=headers) as answer:
             answers.append(await answer.json())
     assert answers[0] == answers[1]
-    token = await town.pay(town.demo.public_url + answers[0]["cashier"])
+    token = await town.pay(town.demo.public_url + answers[0]["url"])
     await town.settled(token)
     assert (await town.order(token))["amount"] == 1880
     assert await town.audit() == []

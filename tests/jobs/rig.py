@@ -12,11 +12,15 @@ from bot.jobs.leases import Leased, Wanted, claim
 from bot.jobs.outbox import enqueue
 from bot.jobs.port import Again, Dead, Done, Job, NewJob
 from bot.jobs.relay import Pace, Relay
+from bot.jobs.schedule import Schedule
+from bot.kernel.clock import SystemClock
 from bot.storage.port import Database
 from bot.storage.vault import Vault
 
+CLOCK = SystemClock()
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 # Fast enough for a test and slow enough for a busy machine.
+QUICK = Schedule(pauses=(0.01,), give_up_after=3, jitter=0.0)
 FAST = Pace(lease=0.6, beat=0.05, poll=0.1, breath=0.002, drain=1.0)
 
 Answer = Done | Again | Dead
@@ -52,6 +56,19 @@ async def rows(database: Database) -> list[dict[str, Any]]:
 
 async def states(database: Database) -> dict[str, str]:
     return {row["key"]: row["state"] for row in await rows(database)}
+
+
+def relay(database: Database, *postmen: Any, pace: Pace = FAST, **more: Any) -> Relay:
+    more.setdefault("schedules", {"letter": QUICK})
+    return Relay(database, postmen, CLOCK, pace=pace, **more)
+
+
+async def put_now(database: Database, *jobs: Any, vault: Vault | None = None) -> None:
+    await put(database, *jobs, now=CLOCK.now(), vault=vault)
+
+
+async def all_done(database: Database) -> bool:
+    return set((await states(database)).values()) <= {"done"}
 
 
 class Postman:

@@ -158,7 +158,9 @@ async def _forms(database: Database, vault: Vault) -> list[Finished]:
     )
     fates = ["done", "done", "ready", "ready", "dead", "dead", "done", "done"]
     return [
-        Finished(found[f"k{n}"].id, "me", fate, 1_000 + n, None if n % 3 else f"why {n}", None if fate == "ready" else n)
+        Finished(
+            found[f"k{n}"].id, "me", fate, 1_000 + n, None if n % 3 else f"why {n}", None if fate == "ready" else n
+        )
         for n, fate in enumerate(fates)
     ]
 
@@ -172,6 +174,7 @@ def _comparable(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 async def test_one_by_one_and_many_at_once_leave_the_same_rows(database: Database, vault: Vault) -> None:
     """The contract of a Batch, on the engine that has both forms."""
+
     async def alone(tx: Tx) -> list[bool]:
         return [await FINISH.one(tx, item) for item in items]
 
@@ -234,7 +237,7 @@ STATEMENTS: dict[str, dict[str, tuple[LiteralString, tuple[Any, ...]]]] = {
 
 async def _plan(database: Database, sql: str, values: Sequence[Any]) -> list[str]:
     explain = "EXPLAIN QUERY PLAN " if database.engine == "sqlite" else "EXPLAIN "
-    found = await database.rows(explain + sql, *values)  # type: ignore[arg-type]
+    found = await database.rows(explain + sql, *values)
     return [str(row["detail" if database.engine == "sqlite" else "QUERY PLAN"]) for row in found]
 
 
@@ -254,9 +257,7 @@ async def test_no_statement_reads_the_jobs_that_are_done(database: Database) -> 
     await take(database, limit=20)
     await database.effect(lambda tx: tx.execute("ANALYZE outbox"))
 
-    plans = {
-        name: await _plan(database, sql, values) for name, (sql, values) in STATEMENTS[database.engine].items()
-    }
+    plans = {name: await _plan(database, sql, values) for name, (sql, values) in STATEMENTS[database.engine].items()}
 
     assert {name: _whole_scans(plan) for name, plan in plans.items() if _whole_scans(plan)} == {}
     assert any("ix_outbox_ready" in step for plan in plans.values() for step in plan)

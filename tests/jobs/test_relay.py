@@ -11,31 +11,27 @@ import pytest
 from bot.cases.book import CaseOpener
 from bot.jobs import leases
 from bot.jobs.port import Again, Dead, Done, Job
-from bot.jobs.relay import Pace, Relay
 from bot.jobs.schedule import Schedule
-from bot.kernel.clock import SystemClock
 from bot.kernel.errors import Busy
 from bot.storage.database import connect
 from bot.storage.errors import StoreAway
 from bot.storage.port import Database
 from bot.storage.vault import Vault
-from tests.jobs.rig import FAST, Postman, kill, new, put, rows, states, stop, take, until, working
-
-CLOCK = SystemClock()
-QUICK = Schedule(pauses=(0.01,), give_up_after=3, jitter=0.0)
-
-
-def relay(database: Database, *postmen: Any, pace: Pace = FAST, **more: Any) -> Relay:
-    more.setdefault("schedules", {"letter": QUICK})
-    return Relay(database, postmen, CLOCK, pace=pace, **more)
-
-
-async def put_now(database: Database, *jobs: Any, vault: Vault | None = None) -> None:
-    await put(database, *jobs, now=CLOCK.now(), vault=vault)
-
-
-async def all_done(database: Database) -> bool:
-    return set((await states(database)).values()) <= {"done"}
+from tests.jobs.rig import (
+    CLOCK,
+    FAST,
+    QUICK,
+    Postman,
+    all_done,
+    new,
+    put_now,
+    relay,
+    rows,
+    states,
+    take,
+    until,
+    working,
+)
 
 
 class TestDelivery:
@@ -46,7 +42,9 @@ class TestDelivery:
             await until(lambda: all_done(database))
 
         assert sorted(postman.keys) == sorted(f"k{n}" for n in range(100))
-        assert all(row["attempts"] == 1 and row["done_at"] and row["lease_owner"] is None for row in await rows(database))
+        assert all(
+            row["attempts"] == 1 and row["done_at"] and row["lease_owner"] is None for row in await rows(database)
+        )
 
     async def test_a_commit_wakes_the_relay_at_once(self, database: Database) -> None:
         postman, slow_poll = Postman(), replace(FAST, poll=30.0)
@@ -162,7 +160,7 @@ class TestRest:
 
     async def test_signals_of_nothing_cost_few_claims(self, database: Database) -> None:
         counting = Counting(database)
-        async with working(relay(counting, Postman(), pace=replace(FAST, breath=0.02, beat=10.0))):  # type: ignore[arg-type]
+        async with working(relay(counting, Postman(), pace=replace(FAST, breath=0.02, beat=10.0))):
             await asyncio.sleep(0.1)
             before, begun = counting.effects, time.monotonic()
             while time.monotonic() - begun < 0.3:
@@ -181,7 +179,7 @@ class TestRest:
         counting = Counting(database)
         await put_now(database, *(new(f"k{n}", dest=f"d{n}") for n in range(4)))
         still = replace(FAST, in_flight=4, beat=10.0)
-        async with working(relay(counting, Postman(delivery), pace=still)):  # type: ignore[arg-type]
+        async with working(relay(counting, Postman(delivery), pace=still)):
             await until(lambda: counting.effects >= 1)
             await asyncio.sleep(0.1)
             before = counting.effects
@@ -193,7 +191,7 @@ class TestRest:
 
     async def test_an_idle_relay_asks_once_a_poll(self, database: Database) -> None:
         counting = Counting(database)
-        async with working(relay(counting, Postman(), pace=replace(FAST, poll=0.1, beat=10.0))):  # type: ignore[arg-type]
+        async with working(relay(counting, Postman(), pace=replace(FAST, poll=0.1, beat=10.0))):
             await asyncio.sleep(0.1)
             before = counting.effects
             await asyncio.sleep(0.5)
@@ -209,7 +207,7 @@ class TestFailure:
             answer = answers.pop(0) if answers else Done()
             if isinstance(answer, Exception):
                 raise answer
-            return answer  # type: ignore[no-any-return]
+            return answer
 
         postman = Postman(delivery)
         await put_now(database, new("a"))
@@ -263,7 +261,7 @@ class TestFailure:
 
         postman = Postman()
         await put_now(database, new("a"))
-        async with working(relay(Faltering(database), postman)):  # type: ignore[arg-type]
+        async with working(relay(Faltering(database), postman)):
             await until(lambda: all_done(database))
 
 
@@ -279,7 +277,12 @@ class TestDeath:
 
         (case,) = await _cases(database)
         row = next(row for row in await rows(database) if row["kind"] == "letter")
-        assert (case["kind"], case["key"], case["subject"], case["state"]) == ("dead_letter", row["id"], "lin_1", "open")
+        assert (case["kind"], case["key"], case["subject"], case["state"]) == (
+            "dead_letter",
+            row["id"],
+            "lin_1",
+            "open",
+        )
         assert (row["state"], row["last_error"]) == ("dead", answer.reason)
         assert len(postman.jobs) == (1 if isinstance(answer, Dead) else QUICK.give_up_after)
 
@@ -310,7 +313,9 @@ class TestDeath:
             await until(lambda: _none_waits(database))
 
         assert postman.keys == ["fine"]
-        found = {row["key"]: (row["state"], row["last_error"]) for row in await rows(database) if row["kind"] == "letter"}
+        found = {
+            row["key"]: (row["state"], row["last_error"]) for row in await rows(database) if row["kind"] == "letter"
+        }
         assert found["sealed"] == found["broken"] == ("dead", "payload_unreadable")
 
     async def test_a_job_that_kills_its_worker_each_time_is_given_up(self, database: Database) -> None:
@@ -326,159 +331,6 @@ class TestDeath:
         assert (await states(database))["poison"] == "dead"
 
 
-class TestLeases:
-    async def test_a_slow_handler_keeps_its_lease(self, shared: Database) -> None:
-        """style.md §7.5: a lock that expires during a slow handler would let a second relay deliver beside it."""
-
-        async def delivery(_: Job) -> Done:
-            await asyncio.sleep(3 * FAST.lease)
-            return Done()
-
-        postman = Postman(delivery)
-        await put_now(shared, *(new(f"k{n}", dest=f"d{n}") for n in range(5)))
-        async with working(relay(shared, postman), relay(shared, postman)):
-            await until(lambda: all_done(shared))
-
-        assert sorted(postman.keys) == [f"k{n}" for n in range(5)]
-
-    async def test_two_relays_never_deliver_one_job_at_the_same_time(self, shared: Database) -> None:
-        async def delivery(job: Job) -> Done | Again:
-            await asyncio.sleep(0.002)
-            return Done() if job.attempt > 1 else Again("once more", after=0.0)
-
-        postman = Postman(delivery)
-        await put_now(shared, *(new(f"k{n}", dest=f"d{n % 10}") for n in range(100)))
-        async with working(*(relay(shared, postman) for _ in range(3))):
-            await until(lambda: all_done(shared))
-
-        assert postman.twice == set()
-        assert len(postman.jobs) == 200
-
-    async def test_a_killed_relays_jobs_are_delivered_by_another(self, database: Database) -> None:
-        gate = asyncio.Event()
-
-        async def hang(_: Job) -> Done:
-            await gate.wait()
-            return Done()
-
-        doomed, heir = Postman(hang), Postman()
-        await put_now(database, *(new(f"k{n}", dest=f"d{n}") for n in range(6)))
-        first = relay(database, doomed)
-        task = asyncio.create_task(first.run())
-        await until(lambda: len(doomed.jobs) == 6)
-        await kill(task, first)
-        begun = time.monotonic()
-        async with working(relay(database, heir)):
-            await until(lambda: all_done(database))
-
-        # On SQLite the new worker is the only one and need not wait for the lease.
-        bound = 0.5 if database.engine == "sqlite" else FAST.lease + 1.0
-        assert sorted(heir.keys) == [f"k{n}" for n in range(6)]
-        assert time.monotonic() - begun < bound
-
-    async def test_who_has_lost_a_lease_stops(self, database: Database) -> None:
-        """A process that stood still for longer than its leases wakes up beside whoever was given its jobs."""
-        ended: list[str] = []
-
-        async def delivery(_: Job) -> Done:
-            try:
-                await asyncio.sleep(30)
-            except asyncio.CancelledError:
-                ended.append("stopped")
-                raise
-            return Done()
-
-        await put_now(database, new("a"))
-        async with working(relay(database, Postman(delivery))):
-            await until(lambda: _leased(database))
-            await database.effect(lambda tx: tx.execute("UPDATE outbox SET lease_owner = 'other'"))
-            await until(lambda: ended == ["stopped"])
-
-        (row,) = await rows(database)
-        assert (row["state"], row["lease_owner"]) == ("leased", "other")
-
-    async def test_the_word_of_a_former_owner_changes_nothing(self, database: Database) -> None:
-        gate = asyncio.Event()
-
-        async def delivery(_: Job) -> Dead:
-            await gate.wait()
-            return Dead("too late")
-
-        await put_now(database, new("a"))
-        async with working(relay(database, Postman(delivery), pace=replace(FAST, lease=60.0))):
-            await until(lambda: _leased(database))
-            await database.effect(lambda tx: tx.execute("UPDATE outbox SET lease_owner = 'other'"))
-            gate.set()
-            await asyncio.sleep(0.1)
-
-        (row,) = await rows(database)
-        assert (row["state"], row["lease_owner"], row["last_error"]) == ("leased", "other", None)
-
-    async def test_a_job_that_comes_back_to_its_own_relay_is_not_begun_twice(self, database: Database) -> None:
-        gate = asyncio.Event()
-
-        async def delivery(_: Job) -> Done:
-            await gate.wait()
-            return Done()
-
-        postman = Postman(delivery)
-        await put_now(database, new("a"))
-        async with working(relay(database, postman, pace=replace(FAST, lease=60.0))):
-            await until(lambda: _leased(database))
-            await database.effect(lambda tx: tx.execute("UPDATE outbox SET state = 'ready', lease_owner = NULL"))
-            await until(lambda: _leased(database))
-            gate.set()
-            await until(lambda: all_done(database))
-
-        assert postman.keys == ["a"]
-        assert (await rows(database))[0]["attempts"] == 2
-
-
-class TestEnd:
-    async def test_what_is_under_way_may_finish(self, database: Database) -> None:
-        async def delivery(_: Job) -> Done:
-            await asyncio.sleep(0.2)
-            return Done()
-
-        postman = Postman(delivery)
-        await put_now(database, new("a"))
-        async with working(relay(database, postman)) as (task,):
-            await until(lambda: postman.keys == ["a"])
-            await stop(task)
-            assert await states(database) == {"a": "done"}
-
-    async def test_what_takes_too_long_is_left_to_others_at_once(self, database: Database) -> None:
-        async def delivery(_: Job) -> Done:
-            await asyncio.sleep(30)
-            return Done()
-
-        postman, heir = Postman(delivery), Postman()
-        await put_now(database, new("a"))
-        async with working(relay(database, postman, pace=replace(FAST, drain=0.05, lease=60.0))) as (task,):
-            await until(lambda: postman.keys == ["a"])
-            await stop(task)
-        assert await states(database) == {"a": "ready"}
-
-        async with working(relay(database, heir)):
-            await until(lambda: all_done(database), within=2.0)
-        assert heir.jobs[0].attempt == 2
-
-    async def test_an_impatient_end_leaves_no_task_behind(self, database: Database) -> None:
-        async def delivery(_: Job) -> Done:
-            await asyncio.sleep(30)
-            return Done()
-
-        postman = Postman(delivery)
-        await put_now(database, new("a"))
-        task = asyncio.create_task(relay(database, postman, pace=replace(FAST, drain=30.0)).run())
-        await until(lambda: postman.keys == ["a"])
-        task.cancel()
-        await asyncio.sleep(0.05)
-        await stop(task)
-
-        assert not [each for each in asyncio.all_tasks() if each.get_name().startswith("job ")]
-
-
 async def _answer(answer: Any) -> Any:
     return answer
 
@@ -487,16 +339,13 @@ async def _is_ready_again(database: Database) -> bool:
     return any(row["state"] == "ready" and row["attempts"] for row in await rows(database))
 
 
-async def _leased(database: Database) -> bool:
-    return any(row["state"] == "leased" and row["lease_owner"].startswith("wrk_") for row in await rows(database))
-
-
 async def _none_waits(database: Database) -> bool:
     return not any(row["state"] in ("ready", "leased") for row in await rows(database) if row["kind"] == "letter")
 
 
 async def _count(database: Database, kind: str, wanted: int) -> bool:
-    return sum(row["kind"] == kind and row["state"] == "done" for row in await rows(database)) == wanted
+    done = [row for row in await rows(database) if row["kind"] == kind and row["state"] == "done"]
+    return len(done) == wanted
 
 
 async def _cases(database: Database) -> list[Any]:

@@ -29,8 +29,12 @@ LOST_AFTER = "lost_after"
 
 @dataclass(slots=True)
 class ScriptedBiller:
-    """Implements ``SceneBiller`` and ``Directory``; without a script every line is booked and every undo granted."""
+    """Implements ``SceneBiller`` and ``Directory``; without a script every line is booked and every undo granted.
 
+    Lines of hosted bills are passed on to the operator's own biller, for it moves the same rows as the payments.
+    """
+
+    hosted: SceneBiller
     scripts: dict[str, deque[Any]] = field(default_factory=lambda: defaultdict(deque))
     calls: list[tuple[str, str]] = field(default_factory=list)
     told: list[PaidLine] = field(default_factory=list)
@@ -54,32 +58,39 @@ class ScriptedBiller:
 
     async def settle(self, line: PaidLine) -> Settled | Pending | Refused | Silent:
         told = self._told("settle", line)
-        if told is None or told == LOST_AFTER:
-            self.booked.add(line.id)
-        if told == LOST_AFTER:
-            return Silent("timeout")
-        return told if told is not None else Settled(f"ref-{line.id}")
+        if told is not None and told != LOST_AFTER:
+            return told  # type: ignore[no-any-return]
+        self.booked.add(line.id)
+        booked = await self.hosted.settle(line) if self._is_hosted(line) else Settled(f"ref-{line.id}")
+        return Silent("timeout") if told == LOST_AFTER else booked
 
     async def settle_status(self, line: PaidLine) -> Settled | Pending | Refused | Silent | None:
         told = self._told("settle_status", line)
         if told is not None:
             return told  # type: ignore[no-any-return]
+        if self._is_hosted(line):
+            return await self.hosted.settle_status(line)
         return Settled(f"ref-{line.id}") if line.id in self.booked else None
 
     async def undo(self, line: PaidLine, reason: str) -> Reversed | Pending | Refused | Silent:
         told = self._told("undo", line)
-        if told is None or told == LOST_AFTER:
-            self.booked.discard(line.id)
-            self.undone.add(line.id)
-        if told == LOST_AFTER:
-            return Silent("timeout")
-        return told if told is not None else Reversed(f"undo-{line.id}")
+        if told is not None and told != LOST_AFTER:
+            return told  # type: ignore[no-any-return]
+        self.booked.discard(line.id)
+        self.undone.add(line.id)
+        undone = await self.hosted.undo(line, reason) if self._is_hosted(line) else Reversed(f"undo-{line.id}")
+        return Silent("timeout") if told == LOST_AFTER else undone
 
     async def undo_status(self, line: PaidLine) -> Reversed | Pending | Refused | Silent | None:
         told = self._told("undo_status", line)
         if told is not None:
             return told  # type: ignore[no-any-return]
+        if self._is_hosted(line):
+            return await self.hosted.undo_status(line)
         return Reversed(f"undo-{line.id}") if line.id in self.undone else None
+
+    def _is_hosted(self, line: PaidLine) -> bool:
+        return line.bill_id is not None
 
     def _told(self, call: Call, line: PaidLine) -> Any:
         self.calls.append((call, line.id))

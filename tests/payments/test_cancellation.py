@@ -8,7 +8,7 @@ import pytest
 
 from bot.payments.ports import Way
 from bot.payments.values import Refund
-from bot.storage.port import Batch, Database, Row, Tx, Value
+from bot.storage.port import Batch, Database, Question, Row, Tx, Value
 from tests.payments.scripted_biller import ScriptedBiller
 from tests.payments.scripted_gateway import Call, ScriptedGateway
 from tests.payments.world import DUE, OTHER_PAYER, PAYERS, World, build
@@ -58,6 +58,9 @@ class TrippingDatabase:
     async def rows(self, sql: str, *values: Value) -> Sequence[Row]:
         return await self._inner.rows(sql, *values)
 
+    async def ask(self, question: Question[Any, Any], item: Any) -> Any:
+        return await self._inner.ask(question, item)
+
     def stream(self, sql: str, *values: Value, chunk: int = 500) -> AsyncIterator[Row]:
         return self._inner.stream(sql, *values, chunk=chunk)
 
@@ -90,7 +93,7 @@ class TrippingBiller(ScriptedBiller):
 
 
 def wired(world: World, trip: Trip) -> World:
-    gateway, biller = TrippingGateway(world.clock), TrippingBiller()
+    gateway, biller = TrippingGateway(world.clock), TrippingBiller(world.biller.hosted)
     gateway.trip = biller.trip = trip
     return build(TrippingDatabase(world.database, trip), world.clock, gateway=gateway, biller=biller)
 

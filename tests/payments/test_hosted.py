@@ -2,30 +2,10 @@
 
 import dataclasses
 
-from bot.billers.catalogue import Catalogue
-from bot.billers.hosted import HostedBiller
-from bot.billers.port import SceneBiller
-from tests.payments.scripted_biller import ScriptedBiller
-from tests.payments.world import PAYERS, World, build
-
-
-class Hosted(ScriptedBiller):
-    """Leads to the real biller instead of the scripted one."""
-
-    real: SceneBiller
-
-    async def biller(self, item_id: str) -> SceneBiller:
-        return self.real
-
-
-def hosted(world: World) -> World:
-    biller = Hosted()
-    biller.real = HostedBiller(world.database, Catalogue(world.database, world.clock), world.vault, world.clock)
-    return build(world.database, world.clock, biller=biller)
+from tests.payments.world import PAYERS, World
 
 
 async def test_a_bill_is_paid_settled_undone_refunded_and_paid_again(world: World) -> None:
-    world = hosted(world)
     bill = await world.bill(10_000, late_fee=50)
     order = await world.settled(world.rent(bill))
     assert (await world.line_states(order), await world.bill_state(bill)) == (["settled"], "settled")
@@ -43,7 +23,6 @@ async def test_a_bill_is_paid_settled_undone_refunded_and_paid_again(world: Worl
 
 
 async def test_parts_of_a_bill_are_settled_while_another_part_is_being_paid(world: World) -> None:
-    world = hosted(world)
     bill = await world.bill(10_000)
     first = await world.paid(world.rent(bill, 4_000))
     second = await world.order(world.rent(dataclasses.replace(bill, amount=6_000)))
@@ -63,7 +42,6 @@ async def test_parts_of_a_bill_are_settled_while_another_part_is_being_paid(worl
 
 
 async def test_a_late_payment_is_settled_like_any_other(world: World) -> None:
-    world = hosted(world)
     bill = await world.bill()
     order = await world.order(world.rent(bill))
     ready = await world.open(order)

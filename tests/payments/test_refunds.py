@@ -367,6 +367,19 @@ async def test_a_part_given_back_in_the_console_leaves_the_rest_to_a_person(worl
     assert await world.audit() == []
 
 
+async def test_a_part_given_back_in_the_console_keeps_no_line_from_its_biller(world: World) -> None:
+    bill = await world.bill()
+    order = await world.paid(world.rent(bill))
+    charge = (await world.charges(order))[0]
+    await world.tell(world.gateway.console_refund(charge.out_trade_no, "C1", 1_000), id_="c1")
+
+    await world.work_off()
+
+    assert (await world.line_states(order), await world.bill_state(bill)) == (["settled"], "settled")
+    assert await world.cases() == ["console_refund"]
+    assert await world.audit() == []
+
+
 async def test_a_console_refund_of_money_in_suspense_empties_it(world: World) -> None:
     order = await world.order()
     ready = await world.open(order)

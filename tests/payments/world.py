@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.billers.catalogue import Catalogue
+from bot.billers.hosted import HostedBiller
 from bot.billers.port import Bill, Line, Quote
 from bot.jobs.port import Job
 from bot.kernel.clock import ManualClock, to_micros
@@ -264,8 +266,8 @@ def build(
 ) -> World:
     """Put the rooms together over an open database that ``populate`` has filled."""
     gateway = gateway or ScriptedGateway(clock)
-    biller = biller or ScriptedBiller()
     vault = Vault.from_secrets([Secret(SECRET)])
+    biller = biller or ScriptedBiller(HostedBiller(database, Catalogue(database, clock), vault, clock))
     gateways = Gateways({"scripted": gateway}, {"wechat": "scripted"}, "https://pay.example.com")
     policy = policy or Policy()
     means = Means(database, clock, vault, gateways, biller, SECRET.encode(), policy)

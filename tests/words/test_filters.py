@@ -48,7 +48,7 @@ def test_days_and_times_are_those_of_shanghai() -> None:
 def test_a_moment_without_a_zone_is_an_error(form: object) -> None:
     assert callable(form)
     with pytest.raises(ValueError, match="time zone"):
-        form(datetime(2026, 5, 1))  # noqa: DTZ001  # The naive moment is the point.
+        form(datetime(2026, 5, 1))  # The naive moment is the point.
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ refunds = table(
     key(),
     sa.Column("order_id", sa.Text, nullable=True),
     sa.Column("charge_id", sa.Text, sa.ForeignKey("charges.id"), nullable=True),
+    # The line that is given back; null for all of them, ``part`` for an amount that is no sum of lines.
     text("line_id", null=True),
     text("suspense_id", null=True),
     sa.Column("out_refund_no", sa.Text, nullable=False, unique=True),

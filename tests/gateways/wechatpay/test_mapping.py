@@ -179,7 +179,7 @@ def test_each_way_has_fields_of_its_own() -> None:
 
 
 @given(
-    st.datetimes(datetime(2026, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # Aware by timezones.
+    st.datetimes(datetime(2026, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)),  # Aware by timezones.
 )
 def test_an_order_never_outlives_its_charge(expires_at: datetime) -> None:
     told = create_body(replace(CHARGE, expires_at=expires_at), ACCOUNT)["time_expire"]
