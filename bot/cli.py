@@ -27,7 +27,7 @@ _DEMO_FOLDER: Final = Path("var/demo")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is well, 1 is a finding or a fault, 2 is a wrong call or configuration."""
     arguments = _parser().parse_args(argv)
-    logging.configure(SystemClock(), json=not sys.stderr.isatty(), level=arguments.log_level)
+    logging.configure(SystemClock(), json=not sys.stderr.isatty(), level=arguments.log_level or arguments.usual_level)
     try:
         return _run(arguments.command(arguments))
     except Misconfigured as fault:
@@ -53,12 +53,14 @@ def _run(work: Awaitable[int]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
-    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    parser.add_argument("--log-level", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    parser.set_defaults(usual_level="INFO")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_command(commands, "serve", _serve, "run the web application (and, on SQLite or memory://, the worker)")
     add_command(commands, "worker", _worker, "deliver, sweep and seal; any number of workers may run")
     add_command(commands, "migrate", _migrate, "bring the database to this release's schema")
     demo = add_command(commands, "demo", _demo, "run the whole system with simulators and sample bills")
+    demo.set_defaults(usual_level="WARNING")
     demo.add_argument("--port", type=int, default=8080, help="0 takes a free one (default 8080)")
     demo.add_argument("--folder", type=Path, default=_DEMO_FOLDER, help="where the data is kept")
     demo.add_argument("--factor", type=float, default=1.0, help="divides the simulators' pauses")

@@ -46,7 +46,7 @@ from bot.kernel.clock import Clock, SystemClock, business_day
 from bot.kernel.errors import Misconfigured
 from bot.kernel.masking import Secret
 from bot.outside import logging
-from bot.outside.http import HttpClient
+from bot.outside.http import HttpClient, Seen
 from bot.outside.metrics import Metrics
 from bot.payments import work
 from bot.payments.policy import Policy
@@ -146,15 +146,15 @@ def vault_of(settings: Settings) -> Vault:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, clock: Clock) -> AsyncIterator[House]:
-    """Build the house and, at the end, close what was opened, in reverse."""
+async def open_house(settings: Settings, clock: Clock, *, seen: Seen | None = None) -> AsyncIterator[House]:
+    """Build the house and, at the end, close what was opened, in reverse; ``seen`` is told of each call to others."""
     async with AsyncExitStack() as stack:
         database = await connect(settings.environment.database_url, clock)
         stack.push_async_callback(database.close)
         ephemeral = await connect_ephemeral(settings.environment.redis_url, clock)
         stack.push_async_callback(ephemeral.close)
         metrics = Metrics()
-        http = await HttpClient.create(clock, metrics=metrics)
+        http = await HttpClient.create(clock, metrics=metrics, seen=seen)
         stack.push_async_callback(http.close)
         house = _built(settings, clock, database, ephemeral, http, metrics)
         for client in house.clients.values():

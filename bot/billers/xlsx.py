@@ -28,7 +28,7 @@ _SMALL_PART_MAX: Final = 8 << 20
 _STRINGS_MAX: Final = 512 << 20
 _SHEET_MAX: Final = 1 << 30
 _STYLES_MAX: Final = 100_000
-_STRINGS_CACHED: Final = 20_000
+_STRINGS_CACHED: Final = 4_096
 _BROKEN: Final = (
     zipfile.BadZipFile,
     zlib.error,
@@ -92,7 +92,7 @@ class Workbook:
                 yield from reader.taken()
         except _BROKEN:
             yield from reader.taken()
-            yield reader.number + 1, UNREADABLE
+            yield reader.unfinished, UNREADABLE
 
 
 def _parse(

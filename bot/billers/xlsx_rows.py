@@ -78,7 +78,13 @@ class SheetReader:
         self._formula = False
         self._valued = False
         self._text = Gathered()
-        self.number = 0
+        self._number = 0
+        self._inside = False
+
+    @property
+    def unfinished(self) -> int:
+        """The number of the row that is being read, or of the next one."""
+        return self._number if self._inside else self._number + 1
 
     def taken(self) -> list[tuple[int, Sequence[Cell] | Trouble]]:
         """Hand over the rows that have become complete."""
@@ -88,7 +94,7 @@ class SheetReader:
     def start(self, tag: str, attributes: Attributes) -> None:
         self._text.start(tag)
         if tag == "row":
-            self.number = int(attributes.get("r", self.number + 1))
+            self._number, self._inside = int(attributes.get("r", self._number + 1)), True
             self._cells, self._column, self._wide = [], -1, False
         elif tag == "c":
             reference = _REFERENCE.fullmatch(attributes.get("r", ""))
@@ -110,7 +116,8 @@ class SheetReader:
         if tag == "c":
             self._put(self._value())
         elif tag == "row":
-            self._ready.append((self.number, TOO_WIDE if self._wide else self._cells))
+            self._ready.append((self._number, TOO_WIDE if self._wide else self._cells))
+            self._inside = False
 
     def _put(self, cell: Cell) -> None:
         if not cell:

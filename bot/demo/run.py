@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,12 @@ import aiohttp
 from aiohttp import web
 
 from bot.channels.official.menu import default_menu
+from bot.demo.feed import Feed, follow
 from bot.demo.pages import add_demo_routes
 from bot.demo.sample import SampleCode, put_sample
 from bot.demo.town import ACCOUNT, Town, open_town
 from bot.kernel.clock import Clock
+from bot.kernel.errors import Misconfigured
 from bot.settings import ConfigFile, Environment, Settings
 from bot.storage.migrations import upgrade
 from bot.wiring import House, application, background, open_house, refresh_gateways
@@ -46,11 +48,11 @@ async def open_demo(
     factor: float = 1.0,
 ) -> AsyncIterator[Demo]:
     """Start everything on the loopback interface; ``port`` 0 takes a free one, ``folder`` keeps the data."""
-    secret_key, file = await asyncio.to_thread(_prepared, folder)
     async with AsyncExitStack() as stack:
         listener = _listener(port)
         stack.callback(listener.close)
         public_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        secret_key, file = await asyncio.to_thread(_prepared, folder)
         database_url = database_url or f"sqlite:///{file}"
         await asyncio.to_thread(upgrade, database_url)
         town = await stack.enter_async_context(open_town(public_url, (), factor=factor))
@@ -61,12 +63,14 @@ async def open_demo(
             secret_key=secret_key,  # type: ignore[arg-type]  # Pydantic makes it a SecretStr.
         )
         settings = Settings(environment=environment, file=ConfigFile.model_validate(town.config))
-        house = await stack.enter_async_context(open_house(settings, clock))
+        feed = Feed(clock)
+        house = await stack.enter_async_context(open_house(settings, clock, seen=feed.called))
         codes = await put_sample(house.database, house.vault, house.catalogue, clock)
         await refresh_gateways(house)
         await stack.enter_async_context(background(house, worker=True))
+        await stack.enter_async_context(_beside(follow(feed, house.database, house.traces, clock)))
         app = application(house)
-        add_demo_routes(app, house.traces, town.phone_url)
+        add_demo_routes(app, feed, town.phone_url)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -76,14 +80,27 @@ async def open_demo(
         yield Demo(public_url, town, house, codes)
 
 
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run a piece of work for as long as the block lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 def _listener(port: int) -> socket.socket:
+    """Take the port first, before anything is made. Raises Misconfigured where another program has it."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-    except OSError:
+    except OSError as fault:
         listener.close()
-        raise
+        remedy = f'cannot listen on port {port} ({fault.strerror}); end what uses it, or: make run ARGS="--port 8081"'
+        raise Misconfigured("port_taken", remedy) from fault
     return listener
 
 

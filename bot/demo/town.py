@@ -43,7 +43,7 @@ async def open_town(public_url: str, codes: tuple[tuple[str, str], ...], *, fact
     async with AsyncExitStack() as stack:
         listeners = {name: _listener(stack) for name in ("wechat", "webview", "wechatpay", "biller")}
         urls = {name: f"http://{HOST}:{each.getsockname()[1]}" for name, each in listeners.items()}
-        credentials = wechatpay.generate_credentials()
+        credentials = wechatpay.generate_credentials(merchant_name="城市缴费中心")
         connector_secret = secrets.token_urlsafe(32)
         account = wechat.Account(
             appid=credentials.appids[0],
@@ -52,7 +52,7 @@ async def open_town(public_url: str, codes: tuple[tuple[str, str], ...], *, fact
             encoding_aes_key="".join(secrets.choice(_ALPHABET) for _ in range(42)) + "A",
             mode="safe",
             webhook_url=f"{public_url}/wechat/official/{ACCOUNT}",
-            name="缴费中心",
+            name="城市缴费中心",
         )
         plan = wechat.WeChatPlan(
             accounts=(account,),

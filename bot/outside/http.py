@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final
@@ -28,6 +28,20 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One call as whoever watches may see it: no query, no headers, no body; ``seconds`` is how long it took."""
+
+    dest: str
+    method: str
+    path: str
+    outcome: str
+    seconds: float
+
+
+Seen = Callable[[Called], None]
 
 
 class NoAnswer(GatewayTrouble):
@@ -64,6 +78,7 @@ class HttpClient:
         guarded: aiohttp.ClientSession,
         guard: Guard,
         patience: Patience,
+        seen: Seen | None = None,
     ) -> None:
         self._clock = clock
         self._metrics = metrics
@@ -71,6 +86,7 @@ class HttpClient:
         self._guarded = guarded
         self._guard = guard
         self._gates = Gates(clock, patience)
+        self._seen = seen
 
     @classmethod
     async def create(
@@ -82,8 +98,12 @@ class HttpClient:
         guard: Guard | None = None,
         resolver: AbstractResolver | None = None,
         tls: ssl.SSLContext | None = None,
+        seen: Seen | None = None,
     ) -> "HttpClient":
-        """Make a client; ``resolver`` looks up names for ``public_only``, ``tls`` replaces the system's roots."""
+        """Make a client; ``resolver`` looks up names for ``public_only``, ``tls`` replaces the system's roots.
+
+        ``seen`` is told of each call when it is over, in the caller's own context.
+        """
         guard = guard or Guard()
         trust: ssl.SSLContext | bool = tls or True
         checked = GuardedResolver(resolver or aiohttp.ThreadedResolver(), guard)
@@ -95,6 +115,7 @@ class HttpClient:
             _session(aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, use_dns_cache=False, resolver=checked, ssl=trust)),
             guard,
             patience or Patience(),
+            seen,
         )
 
     async def request(
@@ -144,8 +165,11 @@ class HttpClient:
         finally:
             gate.users -= 1
             gate.left(probe=probe)
+            seconds = self._clock.monotonic() - started
             self._metrics.count("http_out_total", dest=dest, outcome=outcome)
-            self._metrics.observe("http_out_seconds", self._clock.monotonic() - started, dest=dest)
+            self._metrics.observe("http_out_seconds", seconds, dest=dest)
+            if self._seen is not None:
+                self._seen(Called(dest, method, target.raw_path, outcome, seconds))
 
     async def close(self) -> None:
         """Close all connections; answers under way are lost."""

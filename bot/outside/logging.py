@@ -17,6 +17,8 @@ Line = MutableMapping[str, Any]
 
 _TRACE: Final[ContextVar[str]] = ContextVar("trace_id", default="")
 _HANDLER_NAME: Final = "scenepay"
+# What it says at INFO of each look at the schema is nothing that an operator asked for.
+_WORDY: Final = ("alembic",)
 
 
 def configure(clock: Clock, *, json: bool = True, level: str = "INFO", stream: TextIO | None = None) -> None:
@@ -55,6 +57,8 @@ def configure(clock: Clock, *, json: bool = True, level: str = "INFO", stream: T
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+    for name in _WORDY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def get_logger(name: str) -> FilteringBoundLogger:

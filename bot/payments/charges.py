@@ -8,6 +8,7 @@ from typing import Final
 from bot.billers.port import Refusal
 from bot.kernel.clock import Clock, from_micros, to_micros
 from bot.kernel.ids import new_id, new_out_number
+from bot.ledger import accounts
 from bot.payments import locks, requests, values
 from bot.payments.policy import Policy, query_pause
 from bot.payments.ports import NewCharge, PayerId, Way
@@ -110,8 +111,11 @@ class Charges:
         The same payer with the same wallet and way gets the live charge again; another one has the first charge
         closed upstream before a new one is made. Refusals: ``payer_snapshot``, ``way_unsupported``, ``order_unknown``,
         ``order_closed``, ``order_expired``, ``already_paid`` (the bill, by another order), ``charge_limit``,
-        ``declined`` (with the gateway's ``code`` in our words).
+        ``declined`` (with the gateway's ``code`` in our words). Raises BadRequest(``account_path``) for an account
+        whose name the ledger does not take.
         """
+        # A name that the books cannot carry must show before money is asked for, not when it comes.
+        accounts.clearing(ask.gateway, ask.account)
         refusal = self._unfit(ask)
         if refusal is not None:
             return refusal

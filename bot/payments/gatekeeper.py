@@ -49,5 +49,5 @@ class OrderLimit:
 
     def judged(self, quote: Quote, placing: Placing) -> Refusal | None:
         if quote.amount > self._maximum:
-            return Refusal("order_limit", {"maximum": self._maximum})
+            return Refusal("over_limit", {"maximum": self._maximum})
         return None

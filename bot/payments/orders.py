@@ -8,6 +8,7 @@ from bot.kernel.clock import Clock, to_micros
 from bot.kernel.errors import Conflict, NotFound
 from bot.kernel.ids import new_id, random_text
 from bot.kernel.money import CNY
+from bot.ledger import accounts
 from bot.payments import bills, orders_many, values
 from bot.payments.draft import Draft
 from bot.payments.gatekeeper import Gatekeeper, Placing
@@ -57,12 +58,14 @@ class Orders:
 
         Refusals: ``quote_expired``, ``bill_twice``, ``already_paid``, ``bill_held`` (with ``order_id``),
         ``bill_changed``, and those of the gatekeeper.
-        Raises Conflict(``quote_conflict``) when the quote's id stands for another price, NotFound(``item_unknown``).
+        Raises Conflict(``quote_conflict``) when the quote's id stands for another price, NotFound(``item_unknown``),
+        BadRequest(``account_path``) for a merchant whose id the ledger does not take.
         """
         if not 0 < len(quote.lines) <= LINES_MAX:
             raise ValueError(f"an order has 1 to {LINES_MAX} lines")
         if quote.amount != sum(line.amount for line in quote.lines) or min(x.amount for x in quote.lines) <= 0:
             raise ValueError("a quote's amount is the sum of its lines, each above zero")
+        accounts.merchant_due(quote.merchant_id)
         return await self._database.batch(PLACE, self.draft(quote, placing))
 
     def claim(self, line: Line) -> str | None:

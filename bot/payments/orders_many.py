@@ -2,6 +2,7 @@
 
 Whatever is not ordinary (placed before, a bill held or changed, a claim taken, an unknown item) is left alone and
 answered with None; the portable form then decides. Bills are locked before anything is written, in one order.
+States are compared as ``(state || '')`` for the reason given in ``credit_many``.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ line AS (
 locked AS MATERIALIZED (
   SELECT b.id AS bill_id, d.id AS order_id, d.number
   FROM draft d JOIN line l ON l.order_id = d.id JOIN bills b ON b.id = l.bill_id
-  WHERE b.state IN ({_FREE}) AND b.amount - b.paid = l.owed
+  WHERE (b.state || '') IN ({_FREE}) AND b.amount - b.paid = l.owed
   ORDER BY b.id, d.number
   FOR UPDATE OF b
 ),
@@ -61,7 +62,7 @@ placed AS (
 held AS (
   UPDATE bills b SET state = 'held', held_by = p.id, changed_at = p.created_at
   FROM locked k JOIN placed p ON p.id = k.order_id
-  WHERE b.id = k.bill_id AND b.state IN ({_FREE})
+  WHERE b.id = k.bill_id AND (b.state || '') IN ({_FREE})
 ),
 written AS (
   INSERT INTO order_lines (id, order_id, position, item_id, biller, bill_id, bill_no, account_sealed, account_mask,

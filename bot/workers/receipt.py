@@ -13,8 +13,9 @@ from bot.kernel.clock import Clock
 from bot.kernel.errors import NotFound
 from bot.payments import work
 from bot.payments.orders import Orders
-from bot.payments.receipts import Receipt, Receipts
+from bot.payments.receipts import Receipts
 from bot.payments.refunds import Refunds
+from bot.payments.values import Order
 from bot.words.render import render_message
 
 Enqueue = Callable[[Sequence[NewJob]], Awaitable[None]]
@@ -57,7 +58,6 @@ class ReceiptDeliverer:
             return Done()
         try:
             order = await self._orders.get(job.payload["order_id"])
-            receipt = await self._receipts.of_order(order.id)
         except NotFound as fault:
             return Dead(fault.code)
         if order.customer_id is None or order.channel != CHANNEL or order.account is None:
@@ -66,7 +66,7 @@ class ReceiptDeliverer:
         if address is None:
             return Done()
         try:
-            text = await self._words(receipt, job.payload.get("refund_id"), address.script)
+            text = await self._words(order, job.payload.get("refund_id"), address.script)
         except NotFound as fault:
             return Dead(fault.code)
         parts: list[Part] = [Text(text)]
@@ -75,10 +75,12 @@ class ReceiptDeliverer:
         await self._enqueue([message])
         return Done()
 
-    async def _words(self, receipt: Receipt, refund_id: str | None, script: str) -> str:
+    async def _words(self, order: Order, refund_id: str | None, script: str) -> str:
+        """Return the message. Money that no order could take goes back without any receipt: its order is not paid."""
         if refund_id is not None:
             refund = await self._refunds.get(refund_id)
-            return render_message("refunded", script, amount=refund.amount, title=receipt.title)
+            return render_message("refunded", script, amount=refund.amount, title=order.title)
+        receipt = await self._receipts.of_order(order.id)
         if any(line.state in _NOT_BOOKED for line in receipt.lines):
             return render_message("settlement_refused", script, title=receipt.title)
         url = f"{self._public_url}/receipts/{receipt.token}"

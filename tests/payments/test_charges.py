@@ -1,15 +1,17 @@
 """One charge at a time, the same one for a payer who comes back, and no answer is never an answer."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
 from bot.billers.port import Refusal
+from bot.kernel.errors import BadRequest
 from bot.payments.charges import AlreadyPaid, Confirming, Ready
 from bot.payments.policy import Policy
 from bot.payments.ports import Declined, Missing, PayerId, Unknown, Waiting, Way
 from tests.payments.scripted_gateway import APP, LOST_AFTER, LOST_BEFORE
-from tests.payments.world import OTHER_PAYER, World, build
+from tests.payments.world import CHAT, OTHER_PAYER, World, build
 
 
 async def test_a_charge_expires_with_its_order_and_carries_its_amount(world: World) -> None:
@@ -135,6 +137,18 @@ async def test_what_cannot_be_paid_is_refused(world: World) -> None:
     assert await charges.open(world.ask(order, way=Way.H5)) == Refusal("way_unsupported")
     assert await charges.open(type(nobody)("ord_none", "scripted", "main", Way.JSAPI)) == Refusal("order_unknown")
     assert await world.charges(order) == []
+
+
+async def test_a_name_that_the_books_cannot_carry_shows_before_any_money(world: World) -> None:
+    order = await world.order()
+    strange = dataclasses.replace(world.ask(order), account="main:2")
+    foreign = dataclasses.replace(world.quote(world.meal()), merchant_id="商户")
+
+    with pytest.raises(BadRequest, match="account_path"):
+        await world.payments.charges.open(strange)
+    with pytest.raises(BadRequest, match="account_path"):
+        await world.payments.orders.place(foreign, CHAT)
+    assert world.gateway.calls == []
 
 
 async def test_a_bill_that_another_order_paid_takes_no_charge(world: World) -> None:

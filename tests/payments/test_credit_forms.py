@@ -9,7 +9,7 @@ from bot.payments.credit import CREDIT
 from bot.payments.credit_item import Credit, Credited, credit_item
 from bot.payments.ports import PaidFact
 from bot.payments.values import Order
-from bot.storage.port import Tx
+from bot.storage.port import Row, Tx, Value
 from tests.payments.forms import snapshot, tried
 from tests.payments.scripted_gateway import APP, MCHID
 from tests.payments.world import World
@@ -146,3 +146,41 @@ async def test_an_ordinary_notice_costs_few_statements_in_its_portable_form(worl
     _, _, for_rent = await tried(world.database, lambda tx: credit_one.credit(tx, rent))
 
     assert (for_meal, for_rent) == (7 + lock, 8 + lock)
+
+
+async def test_rows_are_reached_by_their_keys_whatever_the_statistics_say(pg_world: World) -> None:
+    """With statistics of a quiet hour the planner must not go through all open orders of a busy one."""
+    world = pg_world
+    await world.execute(
+        "INSERT INTO orders (id, quote_id, token, merchant_id, scene, origin, title, amount, state, trace_id, "
+        "created_at, expires_at) SELECT n, n, n, 'mer', 's', 'chat', 't', 5, 'closed', 't', 1, 1 "
+        "FROM (SELECT 'o' || generate_series(1, 20000) AS n) AS x"
+    )
+    await world.execute(
+        "INSERT INTO charges (id, order_id, gateway, gateway_account, way, out_trade_no, amount, state, "
+        "request_sealed, trace_id, created_at, expires_at, changed_at) "
+        "SELECT id, id, 'scripted', 'main', 'jsapi', id, 5, 'closed', '', 't', 1, 1, 1 FROM orders"
+    )
+    await world.execute("ANALYZE orders, charges")
+    _, item = await opened(world, world.meal())
+    seen: list[str] = []
+
+    class Explaining:
+        engine = "postgresql"
+
+        def __init__(self, tx: Tx) -> None:
+            self._tx = tx
+
+        async def rows(self, sql: str, *values: Value) -> list[Row]:
+            seen.extend(row["QUERY PLAN"] for row in await self._tx.rows(f"EXPLAIN {sql}", *values))
+            return []
+
+    await world.database.effect(lambda tx: credit_many.credit_many(Explaining(tx), [item]))  # type: ignore[arg-type]
+    plan = "\n".join(seen)
+
+    assert "uq_charges_out_trade_no" in plan
+    assert "pk_orders" in plan
+    assert "Seq Scan on orders" not in plan
+    assert "Seq Scan on charges" not in plan
+    for index in ("ix_orders_state_expires_at", "uq_charges_live"):
+        assert index not in plan

@@ -147,7 +147,7 @@ async def test_the_gatekeeper_judges_in_the_transaction_of_the_order(world: Worl
     limited = build(world.database, world.clock, Policy(order_max=1_000))
 
     assert await limited.payments.orders.place(world.quote(world.meal(1_001)), CHAT) == Refusal(
-        "order_limit", {"maximum": 1_000}
+        "over_limit", {"maximum": 1_000}
     )
     assert isinstance(await limited.payments.orders.place(world.quote(world.meal(1_000)), CHAT), Order)
 

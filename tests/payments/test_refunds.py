@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from bot.billers.port import Refusal, Refused, Silent
+from bot.kernel.clock import to_micros
 from bot.kernel.errors import Conflict, Forbidden, NotFound
+from bot.payments import refund_rows
 from bot.payments.policy import Policy
 from bot.payments.ports import Declined, RefundState, Unknown
 from bot.payments.refunds import Over, RefundAsk, Waiting
@@ -105,6 +107,24 @@ async def test_the_database_itself_refuses_a_sum_above_the_order(world: World) -
 
     with pytest.raises(Conflict, match="constraint_violated"):
         await world.execute("UPDATE orders SET refunded = amount + 1 WHERE id = $1", order.id)
+
+
+async def test_each_guard_holds_on_its_own(world: World) -> None:
+    """Behind the rules for people stand conditions in the statements: the sum, and the second name."""
+    world = build(world.database, world.clock, Policy(refund_alone_max=0))
+    order = await world.paid()
+    asked = await world.refund(order)
+    await world.execute("UPDATE orders SET refunded = 0")
+    at = to_micros(world.clock.now())
+
+    async def reserved(amount: int) -> bool:
+        return await world.database.effect(lambda tx: refund_rows.reserve(tx, order.id, amount))
+
+    async def approved(by: str) -> bool:
+        return await world.database.effect(lambda tx: refund_rows.APPROVED(tx, asked.id, at, by))
+
+    assert [await reserved(amount) for amount in (3_501, 3_000, 501, 500, 1)] == [False, True, False, True, False]
+    assert [await approved(by) for by in (asked.requested_by, "李四", "王五")] == [False, True, False]
 
 
 async def test_a_key_gives_its_first_refund_and_a_conflict_for_other_inputs(world: World) -> None:
