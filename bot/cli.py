@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bot.commands import books, codes, desk, diagnose, routing
 from bot.commands.common import add_command, require_schema
-from bot.demo.run import open_demo
+from bot.demo.run import open_demo, welcome
 from bot.kernel.clock import SystemClock
 from bot.kernel.errors import BotError, Misconfigured
 from bot.outside import logging
@@ -127,16 +127,7 @@ async def _migrate(_: argparse.Namespace) -> int:
 
 async def _demo(arguments: argparse.Namespace) -> int:
     async with open_demo(SystemClock(), port=arguments.port, folder=arguments.folder, factor=arguments.factor) as demo:
-        lines = [
-            "",
-            f"  The phone, to chat and pay:   {demo.public_url}/demo/",
-            *(f"  A store's code ({code.label}):  {demo.public_url}/q/{code.token}.svg" for code in demo.codes),
-            f"  Health and metrics:           {demo.public_url}/readyz  {demo.public_url}/metrics",
-            "",
-            "  Try: 交物业费 (room 3-2-501, owner 陈晓明), 查电费 0512345678, or scan a code. Ctrl-C ends it.",
-            "",
-        ]
-        sys.stdout.write("\n".join(lines))
+        sys.stdout.write(welcome(demo))
         sys.stdout.flush()
         await _until_signal()
     return 0

@@ -31,6 +31,7 @@ from bot.customers.identities import Identities
 from bot.dialogue.after import AfterSales
 from bot.dialogue.engine import Engine, Parts
 from bot.dialogue.event import Event
+from bot.dialogue.lookups import LookupGuard
 from bot.dialogue.orders import ChatOrders
 from bot.dialogue.reply import Reply, Text
 from bot.dialogue.router import KeywordRouter
@@ -270,7 +271,7 @@ def _engine(
     scenes = scenes_of(settings.file.scene_packs)
     public_url = settings.environment.public_url
     router = KeywordRouter(tuple(scenes.values()), lambda: business_day(clock.now()))
-    talk = Talk(router, scenes, AfterSales(database, vault, f"{public_url}/receipts"), say, f"{public_url}/cashier")
+    talk = Talk(router, scenes, AfterSales(database, vault, f"{public_url}/receipts"), f"{public_url}/cashier")
     return Engine(
         Parts(
             sessions=Sessions(ephemeral, vault, clock),
@@ -280,7 +281,8 @@ def _engine(
             catalogue=catalogue,
             billers=billers,
             saved=SavedAccounts(database, vault, clock),
-            orders=ChatOrders(payments.orders, database),
+            orders=ChatOrders(payments.orders, payments.closing, database, clock),
+            lookups=LookupGuard(ephemeral, vault, traces),
             database=database,
             trail=traces,
             clock=clock,

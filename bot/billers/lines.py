@@ -34,7 +34,7 @@ _REQUIRED: Final = ("bill_no", "account", "amount")
 _PERSONAL: Final = re.compile(
     r"电话|手机|身份|证件|地址|住址|姓名|户名|业主|联系|银行卡|卡号|微信|邮箱|openid|phone|mobile|mail|address|name|\bid\b"
 )
-_PERIOD: Final = re.compile(r"(\d{4})(?:年|[-/.]|)(\d{1,2})(?:月份?|[-/.]\d{1,2}|)", re.ASCII)
+_PERIOD: Final = re.compile(r"(\d{4})(?:年|[-/.]|(?=\d\d$))(\d{1,2})(?:月份?|[-/.]\d{1,2}|)", re.ASCII)
 _DAY: Final = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?: 0?0:00(?::00)?)?|(\d{4})(\d{2})(\d{2})", re.ASCII
 )

@@ -80,6 +80,23 @@ async def open_demo(
         yield Demo(public_url, town, house, codes)
 
 
+def welcome(demo: Demo) -> str:
+    """Return what a visitor needs to begin."""
+    url = demo.public_url
+    addresses = [
+        ("the phone: chat, scan and pay", f"{url}/demo/"),
+        *((f"code to scan: {code.label}", f"{url}/q/{code.token}.svg") for code in demo.codes),
+        ("health", f"{url}/readyz"),
+        ("metrics", f"{url}/metrics"),
+    ]
+    lines = [f"  {address:58}  {what}" for what, address in addresses]
+    hints = [
+        "  Open the first one and say 交物业费 (room 3-2-501, owner 陈晓明), 查电费 0512345678, or scan a code.",
+        "  Everything runs on this machine; nobody is paid. Ctrl-C ends it.",
+    ]
+    return "\n".join(["", *lines, "", *hints, "", ""])
+
+
 @asynccontextmanager
 async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Run a piece of work for as long as the block lasts."""

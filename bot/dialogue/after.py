@@ -7,20 +7,20 @@ from bot.cases.book import SAID, seal_words
 from bot.dialogue.acts import Act, Understanding
 from bot.dialogue.scene import Context, PlacedOrder
 from bot.dialogue.steps import Facts
+from bot.dialogue.turn import Turn
 from bot.jobs.outbox import enqueue
 from bot.jobs.port import NewJob
 from bot.storage.port import Database, Tx
 from bot.storage.vault import Vault
 
 _SHOWN: Final = 5
-_HEARD: Final = 10
 _COMPLAINTS: Final = frozenset({Act.REFUND, Act.NOT_CREDITED, Act.WRONG_ACCOUNT, Act.DUPLICATE})
 
 
 class AfterSales:
     """Answers the acts that open no frame; a complaint becomes a case with the facts that we hold.
 
-    What the customer said goes into the case sealed: it may tell anything about anybody.
+    What was said goes into the case sealed: it may tell anything about anybody.
     """
 
     def __init__(self, database: Database, vault: Vault, receipt_url: str) -> None:
@@ -28,19 +28,21 @@ class AfterSales:
         self._vault = vault
         self._receipt_url = receipt_url
 
-    async def answer(self, context: Context, meant: Understanding, heard: Sequence[str]) -> tuple[str, Facts]:
+    async def answer(self, turn: Turn, meant: Understanding) -> tuple[str, Facts]:
         """Return the message code and its facts."""
         if meant.act in (Act.HISTORY, Act.RECEIPT):
-            return await self._history(context, meant)
+            return await self._history(turn.context, meant)
         if meant.act in _COMPLAINTS:
-            return await self._complaint(context, meant, heard)
+            paid = await self._paid(turn.context, meant.scene)
+            await self._case(turn, meant.act.value, paid)
+            return "case_opened", {"order": paid[0] if paid else None}
         if meant.act is Act.HELP:
             return "help", {}
-        return "not_offered", {"act": meant.act.value}
+        return ("bind_how", {}) if meant.act is Act.BIND else ("not_offered", {})
 
-    async def hand_off(self, context: Context, heard: Sequence[str]) -> None:
+    async def hand_off(self, turn: Turn) -> None:
         """Tell the desk that a customer wants a person, with what was said last."""
-        await self._case(context, "human", await self._paid(context, None), heard)
+        await self._case(turn, "human", await self._paid(turn.context, None))
 
     async def _history(self, context: Context, meant: Understanding) -> tuple[str, Facts]:
         paid = await self._paid(context, meant.scene)
@@ -50,23 +52,18 @@ class AfterSales:
         return code, {"orders": paid, "receipt_url": self._receipt_url}
 
     async def _paid(self, context: Context, scene: str | None) -> Sequence[PlacedOrder]:
-        orders = await context.orders.mine(context.customer_id, _SHOWN, scene)
-        return [order for order in orders if order.state == "paid"]
+        return await context.orders.paid(context.customer_id, _SHOWN, scene)
 
-    async def _complaint(self, context: Context, meant: Understanding, heard: Sequence[str]) -> tuple[str, Facts]:
-        paid = await self._paid(context, meant.scene)
-        await self._case(context, meant.act.value, paid, heard)
-        return "case_opened", {"act": meant.act.value, "order": paid[0] if paid else None}
-
-    async def _case(self, context: Context, wish: str, paid: Sequence[PlacedOrder], heard: Sequence[str]) -> None:
+    async def _case(self, turn: Turn, wish: str, paid: Sequence[PlacedOrder]) -> None:
         """Put a customer's wish on the desk: one case for each wish and newest order, however often it is said."""
+        context = turn.context
         subject = paid[0].id if paid else context.customer_id
         key = f"{context.customer_id}:{wish}:{subject}"
         facts = {
             "wish": wish,
             # The customer may mean any of these; whoever works the case asks which.
             "orders": [{"id": order.id, "title": order.title, "amount": order.amount} for order in paid],
-            SAID: seal_words(self._vault, heard[-_HEARD:]),
+            SAID: seal_words(self._vault, [f"{by}: {words}" for by, words in turn.state.transcript]),
         }
         job = NewJob(
             kind="case",

@@ -1,7 +1,6 @@
 """The conversation's door: an event comes in, the turn is held, a reply goes out."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -13,26 +12,29 @@ from bot.customers.accounts import SavedAccounts
 from bot.customers.identities import Identities
 from bot.dialogue import cues
 from bot.dialogue.acts import Act
-from bot.dialogue.event import Event, Followed, Left, Noted, Pictured, Placed, Pressed, Said, Scanned
+from bot.dialogue.event import Event, Followed, Happening, Left, Noted, Pictured, Placed, Pressed, Said, Scanned
 from bot.dialogue.reply import SILENCE, HandOff, Part, Reply, Text
-from bot.dialogue.scene import Context, Orders, Scene
+from bot.dialogue.scene import Context, Lookups, Orders, Scene
 from bot.dialogue.session import Sessions, Slot, State
-from bot.dialogue.talk import Said as Spoken
-from bot.dialogue.talk import Say, Talk
+from bot.dialogue.talk import Talk
+from bot.dialogue.turn import Say, Turn, masked, outline
 from bot.kernel.clock import Clock
 from bot.kernel.errors import BotError, NotFound
-from bot.kernel.text import shorten
 from bot.outside.logging import get_logger
 from bot.storage.port import Database
 from bot.trail.port import Trail
-from bot.words.scripts import detect_script
+from bot.words.scripts import Script, detect_script
 from qrcodes.tokens import is_token
 
 log = get_logger(__name__)
 
-_PERSON: Final = timedelta(minutes=30)
-_REMEMBERED: Final = 10
-_LONG_NUMBER: Final = re.compile(r"\d{7,}")
+# How long a person has the conversation to themselves, counted from the hand-off.
+PERSON: Final = timedelta(minutes=30)
+_REMEMBERED: Final = 20
+# A customer's message is never longer than this to us.
+_READ_MAX: Final = 600
+_NAME_MAX: Final = 6
+_PERSONAL: Final = frozenset({"field", "text"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Parts:
     billers: Directory
     saved: SavedAccounts
     orders: Orders
+    lookups: Lookups
     database: Database
     trail: Trail
     clock: Clock
@@ -65,7 +68,7 @@ class Engine:
         if isinstance(event.what, Noted):
             return SILENCE
         if isinstance(event.what, Left):
-            await self._p.identities.set_reachable(event.channel, event.account, event.subject, False)
+            await self._reachable(event, False)
             return SILENCE
         try:
             async with self._p.sessions.turn(event) as conversation:
@@ -73,67 +76,103 @@ class Engine:
         except BotError as fault:
             log.warning("turn.failed", code=fault.code, trace_id=event.trace_id)
             code = "busy" if fault.retryable else "trouble"
-            return Reply((Text(self._p.say(code, "zh_hans", {})),))
+            self._p.trail.note(event.trace_id, "reply", code, {"fault": fault.code})
+            return Reply((Text(self._p.say(code, _script_of(event), {})),))
 
     async def _turn(self, state: State, event: Event) -> Reply:
         await self._recognise(state, event)
-        context = self._context(state, event)
+        self._note_arrival(state, event)
         what = event.what
+        if isinstance(what, Followed) or (isinstance(what, Scanned) and what.first):
+            await self._reachable(event, True)
+        turn = Turn(state, self._context(state, event), self._p.say)
         if isinstance(what, Said):
-            return await self._said(state, context, what)
-        state.person_until = None
-        if isinstance(what, Followed):
-            await self._p.identities.set_reachable(event.channel, event.account, event.subject, True)
-            return self._reply(state, await self._p.talk.press(state, context, "welcome"), "welcome")
-        if isinstance(what, Scanned):
-            return await self._scanned(state, context, event, what)
-        if isinstance(what, Pressed):
-            return self._reply(state, await self._p.talk.press(state, context, what.key))
-        if isinstance(what, Pictured):
-            return Reply((Text(self._p.say("picture", state.script, {})),))
-        assert isinstance(what, Placed), "happenings are a closed set"
-        return SILENCE if not what.asked else Reply((Text(self._p.say("place", state.script, {})),))
+            await self._said(turn, what)
+        elif isinstance(what, Pictured | Placed):
+            self._shown(turn, what)
+        else:
+            state.person_until = None
+            await self._done(turn, what)
+        return self._reply(turn, event)
 
-    async def _said(self, state: State, context: Context, what: Said) -> Reply:
-        script = detect_script(what.text)
+    async def _said(self, turn: Turn, what: Said) -> None:
+        state, text = turn.state, what.text[:_READ_MAX]
+        await self._follow_script(state, text)
+        if self._person_answers(turn):
+            if not cues.BACK.match(cues.simple(text)):
+                return
+            state.person_until = None
+            await self._p.talk.come_back(turn)
+            return
+        state.person_until = None
+        # Before the turn, so that a case that it opens holds these words too; their answer's place is known after.
+        state.transcript.append(("customer", self._masked(state, text)))
+        await self._p.talk.hear(turn, text)
+        if turn.took:
+            state.transcript[-1] = ("customer", f"({turn.took})")
+
+    def _shown(self, turn: Turn, what: Pictured | Placed) -> None:
+        """Answer a picture or a place, unless it was for a person's eyes or only reported by the phone."""
+        if self._person_answers(turn):
+            return
+        if isinstance(what, Pictured):
+            turn.say("picture")
+        elif what.asked:
+            turn.say("place")
+
+    async def _done(self, turn: Turn, what: Happening) -> None:
+        """Answer what the customer did besides writing."""
+        if isinstance(what, Followed):
+            await self._p.talk.welcome(turn, "welcome")
+        elif isinstance(what, Scanned):
+            await self._scanned(turn, what)
+        else:
+            assert isinstance(what, Pressed), "happenings are a closed set"
+            await self._p.talk.press(turn, what.key)
+
+    async def _scanned(self, turn: Turn, what: Scanned) -> None:
+        """Start what a code stands for; an unknown or stopped code leads to the menu, with the reason."""
+        verb, _, key = what.scene.partition("_")
+        if verb in ("pay", "query") and key in self._p.scenes:
+            await self._p.talk.start(turn, Act(verb), key, {})
+            return
+        slots = await self._slots_of_code(key) if verb == "q" and is_token(key) else None
+        if slots is not None:
+            item = await self._p.catalogue.item(slots["item"].value)
+            if item.scene in self._p.scenes:
+                await self._p.talk.start(turn, Act.PAY, item.scene, slots)
+                return
+        await self._p.talk.welcome(turn, "welcome" if what.first and verb != "q" else "code_unknown")
+
+    async def _slots_of_code(self, token: str) -> dict[str, Slot] | None:
+        """Return the item and store of an active static code; None for any other."""
+        try:
+            code = await read_code(self._p.database, token)
+        except NotFound:
+            return None
+        if code.state != "active" or code.kind != "static" or code.item_id is None:
+            return None
+        slots = {"item": Slot(code.item_id, "code")}
+        return slots if code.store_id is None else {**slots, "store": Slot(code.store_id, "code")}
+
+    async def _follow_script(self, state: State, text: str) -> None:
+        """Answer in the script of what was written; a name or a number that was asked for says nothing about it."""
+        script = None if _personal(state) and len(text) <= _NAME_MAX else detect_script(text)
         if script is not None and script.value != state.script:
             state.script = script.value
             await self._p.identities.set_script(state.customer_id, script.value)
-        state.heard = [*state.heard, _LONG_NUMBER.sub("…", shorten(what.text, 100))][-_REMEMBERED:]
-        if state.person_until is not None and context.at < state.person_until:
-            if not cues.BACK.match(what.text.strip()):
-                return SILENCE
-            state.person_until = None
-            return self._reply(state, await self._p.talk.press(state, context, "menu"))
-        state.person_until = None
-        return self._reply(state, await self._p.talk.hear(state, context, what.text), at=context)
-
-    async def _scanned(self, state: State, context: Context, event: Event, what: Scanned) -> Reply:
-        """Start what a code stands for; an unknown or stopped code leads to the menu, with the reason."""
-        if what.first:
-            await self._p.identities.set_reachable(event.channel, event.account, event.subject, True)
-        verb, _, key = what.scene.partition("_")
-        if verb in ("pay", "query") and key in self._p.scenes:
-            return self._reply(state, await self._p.talk.start(state, context, Act(verb), key, {}))
-        if verb == "q" and is_token(key):
-            try:
-                code = await read_code(self._p.database, key)
-            except NotFound:
-                return self._reply(state, await self._p.talk.press(state, context, "menu"), "code_unknown")
-            if code.state == "active" and code.kind == "static" and code.item_id is not None:
-                item = await self._p.catalogue.item(code.item_id)
-                slots = {"item": Slot(item.id, "code")}
-                if code.store_id is not None:
-                    slots["store"] = Slot(code.store_id, "code")
-                return self._reply(state, await self._p.talk.start(state, context, Act.PAY, item.scene, slots))
-        lead = "welcome" if what.first else "code_unknown"
-        return self._reply(state, await self._p.talk.press(state, context, "menu"), lead)
 
     async def _recognise(self, state: State, event: Event) -> None:
-        if state.customer_id:
-            return
-        customer = await self._p.identities.recognise(event.channel, event.account, event.subject)
-        state.customer_id, state.script = customer.id, customer.script
+        if not state.customer_id:
+            customer = await self._p.identities.recognise(event.channel, event.account, event.subject)
+            state.customer_id, state.script = customer.id, customer.script
+
+    async def _reachable(self, event: Event, reachable: bool) -> None:
+        await self._p.identities.set_reachable(event.channel, event.account, event.subject, reachable)
+
+    def _person_answers(self, turn: Turn) -> bool:
+        until = turn.state.person_until
+        return until is not None and turn.context.at < until
 
     def _context(self, state: State, event: Event) -> Context:
         return Context(
@@ -147,15 +186,53 @@ class Engine:
             billers=self._p.billers,
             saved=self._p.saved,
             orders=self._p.orders,
-            clock=self._p.clock,
+            lookups=self._p.lookups,
         )
 
-    def _reply(self, state: State, spoken: Spoken, lead: str = "", *, at: Context | None = None) -> Reply:
+    def _reply(self, turn: Turn, event: Event) -> Reply:
         """Join the words of a turn into one message, so that most answers fit into the passive reply."""
-        texts = [self._p.say(lead, state.script, {})] if lead else []
-        text = "\n\n".join([*texts, *spoken.texts])
+        text = _joined(turn.texts)
         parts: list[Part] = [Text(text)] if text else []
-        if spoken.hand_off:
-            state.person_until = (at.at if at else self._p.clock.now()) + _PERSON
+        if turn.hand_off:
+            turn.state.person_until = turn.context.at + PERSON
             parts.append(HandOff())
+        if turn.codes:
+            turn.state.transcript.append(("bot", " ".join(turn.codes)))
+        turn.state.transcript = turn.state.transcript[-_REMEMBERED:]
+        if turn.placed is not None:
+            facts = {"order": turn.placed.id, "amount": turn.placed.amount}
+            self._p.trail.note(event.trace_id, "order", turn.placed.title, facts)
+        self._p.trail.note(event.trace_id, "reply", outline(text) or "silence", {"messages": turn.codes})
         return Reply(tuple(parts))
+
+    def _note_arrival(self, state: State, event: Event) -> None:
+        what = event.what
+        title = type(what).__name__.lower()
+        if isinstance(what, Said):
+            title = f"{what.by}: {self._masked(state, what.text[:_READ_MAX])}"
+        elif isinstance(what, Pressed):
+            title = f"pressed: {masked(what.key)}"
+        self._p.trail.note(event.trace_id, "webhook", title, {"channel": event.channel, "account": event.account})
+
+    @staticmethod
+    def _masked(state: State, text: str) -> str:
+        """Return words as they may be written down: not at all where a name or number was asked for."""
+        return f"({len(text)} characters)" if _personal(state) else masked(text)
+
+
+def _personal(state: State) -> bool:
+    """Tell whether a name or a number was asked for last."""
+    awaiting = state.frames[-1].awaiting if state.frames else None
+    return awaiting is not None and (awaiting.kind in _PERSONAL or awaiting.free == "field")
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Return texts as paragraphs; what ends in a colon leads straight on to what follows."""
+    joined = "".join(text + ("\n" if text.endswith(("：", ":")) else "\n\n") for text in texts)
+    return joined.rstrip("\n")
+
+
+def _script_of(event: Event) -> str:
+    """Return the script of the message itself, for when its conversation cannot be opened."""
+    script = detect_script(event.what.text) if isinstance(event.what, Said) else None
+    return (script or Script.ZH_HANS).value

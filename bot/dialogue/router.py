@@ -1,50 +1,96 @@
-"""Understands messages by the words that scenes bring along; the learned router of a later release takes its place."""
+"""Understands messages by the words of the table and of the scenes; a learned router can take its place."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from bot.dialogue import cues
 from bot.dialogue.acts import SCENELESS, Act, Heard, Understanding
-from bot.dialogue.numbers import find_amount, find_period
+from bot.dialogue.numbers import find_amount, find_period, said_digits
 from bot.dialogue.scene import Scene
-from bot.kernel.text import normalise
+from bot.dialogue.topics import TOPICS
 
 _PHONE: Final = re.compile(r"(?<!\d)(?:\+?86[- ]?)?(1[3-9]\d{9})(?!\d)")
-_ACCOUNT: Final = re.compile(r"(?:户号|号码|账号|编号|卡号|学号|房号)[是为:：\s]*([0-9A-Za-z][0-9A-Za-z-]{3,29})")
-_BARE_ACCOUNT: Final = re.compile(r"(?<![\d.¥])(\d{8,20})(?![\d.元块万])")
-_ROOM: Final = re.compile(r"\d{1,3}(?:-|[栋幢座号楼])\d{1,3}(?:-|单元)\d{2,4}")
-_PLATE: Final = re.compile(
-    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][·\s]?[A-HJ-NP-Z0-9]{5,6}", re.I
+_ID_NUMBER: Final = re.compile(r"(?<![0-9a-z])([1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])\d{2}\d{3}[\dxX])(?![0-9a-z])")
+_LABELS: Final = frozenset(
+    {"户号", "户口号", "客户编号", "客户号", "账号", "账户", "编号", "卡号", "学号", "房号", "门牌", "保单号", "号码"}
 )
+_BARE_ACCOUNT: Final = re.compile(r"(?<![\d.¥￥a-z])(\d{8,20})(?![\d.元块万])", re.ASCII)
+_ROOM: Final = re.compile(
+    r"(?<!\d)\d{1,3}(?:\s?-\s?|[栋幢座楼号][楼栋]?)\d{1,3}(?:\s?-\s?|单元|门)\d{2,4}(?!\d)", re.ASCII
+)
+_PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
+_PLATE: Final = re.compile(rf"[{_PROVINCES}][a-hj-np-z][·\s]?[a-hj-np-z0-9]{{5,6}}(?![a-z0-9])")
+_NAME: Final = re.compile(
+    r"(?:我叫|姓名[是为:]?|户主[是为:]?|业主(?:姓名)?[是为:]|名字[是叫:])\s*([\u4e00-\u9fff·]{2,6})"
+)
+_READ_MAX: Final = 200
 _MOST: Final = 3
+# How sure one is of a request that names its scene and its act, its act alone, or its scene alone.
+_BOTH: Final = (0.45, 0.5)
+_SCENE_ALONE: Final = (0.3, 0.5)
+_ACT_ALONE: Final = 0.9
+_VAGUE_ACT_ALONE: Final = 0.65
+_VAGUE: Final = frozenset({Act.PAY, Act.QUERY, Act.HELP, Act.APPLY})
+_STRENGTH_OF_HINT: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """A word of a scene inside a text."""
+
+    scene: str
+    strength: float
+    start: int
+    end: int
 
 
 class KeywordRouter:
-    """Implements ``Router`` over the registered scenes. Deterministic; about 30 µs a message."""
+    """Implements ``Router``. Deterministic; a message costs tens of microseconds."""
 
     threshold = 0.6
 
     def __init__(self, scenes: Sequence[Scene], today: Callable[[], date]) -> None:
-        words = [(word, scene.key) for scene in scenes for word in scene.words]
-        # Longer words first, so that 物业停车费 is found before 停车.
-        self._words = sorted(words, key=lambda pair: -len(pair[0]))
-        self._examples = {_simple(text): (Act(act), scene.key) for scene in scenes for text, act in scene.examples}
+        strong = {word: topic.key for topic in TOPICS.values() for word in topic.words}
+        strong |= {cues.simple(word): scene.key for scene in scenes for word in (*scene.words, scene.name)}
+        weak = {word: topic.key for topic in TOPICS.values() for word in topic.hints}
+        self._meant = {word: (key, _STRENGTH_OF_HINT) for word, key in weak.items()}
+        self._meant |= {word: (key, 1.0) for word, key in strong.items()}
+        self._words = _any_of(self._meant)
+        labels = {*_LABELS, *(cues.simple(word) for scene in scenes for word in scene.account_words)}
+        self._account = re.compile(rf"{_any_of(labels).pattern}\s*(?:是|为|:|=)?\s*([0-9a-z][0-9a-z-]{{3,29}})")
+        self._examples = {cues.simple(text): (Act(act), scene.key) for scene in scenes for text, act in scene.examples}
         self._today = today
 
     def understand(self, text: str) -> Heard:
         """Return the requests of a message; one that holds nothing of ours is out of scope with confidence 0."""
-        simple = _simple(text)
-        parts = [part for part in cues.SPLIT.split(simple) if part.strip()] or [simple]
-        requests: list[Understanding] = []
-        for part in parts[:_MOST]:
-            found = self._one(part)
-            # 先交电费再查水费: a part that is about nothing belongs to the one before it.
-            if requests and (found.act is Act.OOS or found.scene is None):
-                continue
-            requests.append(found)
+        simple = cues.simple(text)[:_READ_MAX]
+        whole = self._one(simple)
+        if whole.scene is None or whole.confidence < self.threshold:
+            return Heard(whole)
+        parts = self._parts(simple)
+        if len(parts) < 2:
+            return Heard(whole)
+        requests = [self._one(part) for part in parts[:_MOST]]
+        # 电费和水费都交了: the act is said once for both.
+        requests = [
+            each if _has_act(part) else replace(each, act=whole.act, confidence=whole.confidence)
+            for part, each in zip(parts, requests, strict=False)
+        ]
         return Heard(requests[0], tuple(requests[1:]))
+
+    def _parts(self, text: str) -> list[str]:
+        """Split a text into requests, each with a scene of its own; one that names a single scene stays whole."""
+        parts: list[str] = []
+        start = 0
+        for gap in cues.SPLIT.finditer(text):
+            before, after = self._last(text[start : gap.start()]), self._last(text[gap.end() :])
+            if before and after and before.strength == 1.0 and before.scene != self._first(text[gap.end() :]):
+                parts.append(text[start : gap.start()])
+                start = gap.end()
+        return [*parts, text[start:]]
 
     def _one(self, text: str) -> Understanding:
         known = self._examples.get(text)
@@ -53,69 +99,92 @@ class KeywordRouter:
         plain = _conversational(text)
         if plain is not None:
             return plain
-        scene, strength = self._scene(text)
         act = next((act for act, cue in cues.CUES if cue.search(text)), None)
         if act is not None and act in SCENELESS:
             return Understanding(act, None, 0.95)
-        if cues.ELSEWHERE.search(text) or (act is None and scene is None):
-            return Understanding(Act.OOS, None, 0.0)
-        if scene is None:
-            sure = 0.9 if act not in (Act.PAY, Act.QUERY, Act.HELP) else 0.65
-            return Understanding(act or Act.OOS, None, sure, self._slots(text))
-        if act is None:
-            return Understanding(Act.PAY, scene, 0.4 + 0.3 * strength, self._slots(text))
-        return Understanding(act, scene, 0.55 + 0.4 * strength, self._slots(text))
+        mention = self._last(text)
+        slots = self._slots(text)
+        if cues.ELSEWHERE.search(text) or (act in (Act.PAY, None) and cues.TOLD.search(text)):
+            return Understanding(Act.OOS, None, 0.0, slots)
+        if mention is None:
+            sure = 0.0 if act is None else _VAGUE_ACT_ALONE if act in _VAGUE else _ACT_ALONE
+            return Understanding(act or Act.OOS, None, sure, slots)
+        if mention.scene in cues.APPLIED and act in (None, Act.PAY, Act.RECEIPT):
+            act = Act.APPLY
+        base, more = _SCENE_ALONE if act is None else _BOTH
+        return Understanding(act or Act.PAY, mention.scene, base + more * mention.strength, slots)
 
-    def _scene(self, text: str) -> tuple[str | None, float]:
-        """Return the scene and how plainly it is named: 1.0 for a whole fee word (电费), less for a short hint."""
-        for word, scene in self._words:
-            if word in text:
-                return scene, 1.0 if len(word) >= 2 and not word.isascii() else 0.5
-        return None, 0.0
+    def _mentions(self, text: str) -> Iterator[_Mention]:
+        for match in self._words.finditer(text):
+            scene, strength = self._meant[match[0]]
+            yield _Mention(scene, strength, match.start(), match.end())
+
+    def _first(self, text: str) -> str | None:
+        return next((mention.scene for mention in self._mentions(text)), None)
+
+    def _last(self, text: str) -> _Mention | None:
+        """Return the mention that decides: of the plainest the last, where the head of a phrase stands (物业的水费)."""
+        best = None
+        for mention in self._mentions(text):
+            if best is None or mention.strength >= best.strength:
+                best = mention
+        return best
 
     def _slots(self, text: str) -> dict[str, str | int]:
+        """Return the values that a text holds, in the form of acts-and-scenes.md: amount in fen, the rest as text."""
         slots: dict[str, str | int] = {}
-        amount = find_amount(text) or _bare_amount(text)
+        amount = find_amount(text)
         if amount is not None:
             slots["amount"] = amount
         period = find_period(text, self._today())
         if period is not None:
             slots["period"] = period
-        phone = _PHONE.search(text)
+        digits = said_digits(text)
+        number = _ID_NUMBER.search(digits)
+        if number is not None:
+            slots["id_number"] = number[1].upper()
+        phone = _PHONE.search(digits)
         if phone is not None:
             slots["phone"] = phone[1]
-        account = _ROOM.search(text) or _ACCOUNT.search(text) or (None if phone else _BARE_ACCOUNT.search(text))
-        if account is not None:
-            slots["account"] = account[account.lastindex or 0]
-        plate = _PLATE.search(text)
+        plate = _PLATE.search(digits)
         if plate is not None:
             slots["plate"] = re.sub(r"[·\s]", "", plate[0]).upper()
+        account = (
+            _ROOM.search(digits)
+            or self._account.search(digits)
+            or (None if phone or number else _BARE_ACCOUNT.search(digits))
+        )
+        if account is not None:
+            slots["account"] = account[account.lastindex or 0]
+        name = _NAME.search(text)
+        if name is not None:
+            slots["name"] = name[1]
         return slots
 
 
-def _simple(text: str) -> str:
-    simple = normalise(text).translate(cues.SIMPLER)
-    for typo, meant in cues.TYPOS:
-        simple = simple.replace(typo, meant)
-    return simple
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern of the words, longer ones first; words of Latin letters match whole words only."""
+    ordered = sorted(words, key=lambda word: (-len(word), word))
+    return re.compile("(?:" + "|".join(_whole(word) for word in ordered) + ")")
+
+
+def _whole(word: str) -> str:
+    return rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])" if word.isascii() else re.escape(word)
+
+
+def _has_act(text: str) -> bool:
+    return any(cue.search(text) for _, cue in cues.CUES)
 
 
 def _conversational(text: str) -> Understanding | None:
     for pattern, act in (
         (cues.CANCEL, Act.CANCEL),
         (cues.GREETING, Act.GREET),
+        (cues.THANKS, Act.GREET),
         (cues.YES, Act.CONFIRM),
         (cues.NO, Act.DENY),
+        (cues.WRONG, Act.DENY),
     ):
         if pattern.match(text):
             return Understanding(act, None, 0.95)
     return None
-
-
-def _bare_amount(text: str) -> int | None:
-    """Return the fen of 充50话费 or 交两百, where the verb stands for the currency word."""
-    match = re.search(r"(?:充|交|缴|付|存|捐)\s*(\d{1,6}(?:\.\d{1,2})?)(?!\d|[-年月号栋])", text)
-    if match is None:
-        return None
-    whole, _, part = match[1].partition(".")
-    return int(whole) * 100 + int(part.ljust(2, "0")) if part else int(whole) * 100

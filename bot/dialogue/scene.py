@@ -1,7 +1,7 @@
 """What a scene is: a frozen value that names its words and its steps; the engine does the rest."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -10,12 +10,11 @@ from bot.billers.port import Directory, Quote, Refusal
 from bot.customers.accounts import SavedAccounts
 from bot.dialogue.session import Frame
 from bot.dialogue.steps import Outcome
-from bot.kernel.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """An order as the conversation shows it; ``token`` opens the cashier."""
+    """An order as the conversation shows it; ``token`` opens the cashier, ``bill_nos`` are the bills it pays."""
 
     id: str
     token: str
@@ -23,7 +22,7 @@ class PlacedOrder:
     amount: int
     state: str
     created_at: datetime
-    payee: str = ""
+    bill_nos: tuple[str, ...] = ()
 
 
 class Orders(Protocol):
@@ -31,12 +30,28 @@ class Orders(Protocol):
 
     async def place(
         self, quote: Quote, *, customer_id: str, channel: str, account: str, trace_id: str
-    ) -> PlacedOrder | Refusal: ...
+    ) -> PlacedOrder | Refusal:
+        """Make the order of a quote, once however often it is asked for."""
+        ...
 
-    async def mine(self, customer_id: str, limit: int, scene: str | None = None) -> Sequence[PlacedOrder]: ...
+    async def paid(self, customer_id: str, limit: int, scene: str | None = None) -> Sequence[PlacedOrder]:
+        """Return the customer's paid orders, newest first."""
+        ...
 
-    async def live(self, order_id: str, customer_id: str) -> PlacedOrder | None:
-        """Return an order that still waits for this customer's payment."""
+    async def waiting(self, customer_id: str, item_id: str | None = None) -> Sequence[PlacedOrder]:
+        """Return the customer's orders that wait for payment, newest first; those over one item where it is named."""
+        ...
+
+    async def cancel(self, order_id: str, customer_id: str) -> bool:
+        """Begin to close a customer's own order that waits for payment; False when there is none of this id."""
+        ...
+
+
+class Lookups(Protocol):
+    """Bounds how many accounts a customer may ask after, so that nobody finds out which ones exist."""
+
+    async def allow(self, context: "Context", item_id: str, account: str) -> bool:
+        """Count one question for an account that is not the customer's own; False when it must not be asked."""
         ...
 
 
@@ -54,7 +69,7 @@ class Context:
     billers: Directory
     saved: SavedAccounts
     orders: Orders
-    clock: Clock
+    lookups: Lookups
 
 
 # A step answers None when its slot is there and the next step may look.
@@ -65,9 +80,9 @@ Step = Callable[["Scene", Context, Frame], Awaitable[Outcome | None]]
 class Scene:
     """One scene (物业, 电费 …): a value at the end of its file, registered by one line.
 
-    ``words`` are what people call it, ``examples`` whole messages with their act; the router learns both at start.
-    ``steps`` come from a shape; an odd scene puts its own between them. ``asks_place`` marks a scene that is paid
-    at a store.
+    ``words`` are what people call it beyond the table of topics, ``examples`` whole messages with their act; the
+    router learns both at start. ``account_words`` are what people call its account. ``steps`` come from a shape; an
+    odd scene puts its own between them.
     """
 
     key: str
@@ -77,4 +92,3 @@ class Scene:
     steps: tuple[Step, ...]
     examples: tuple[tuple[str, str], ...] = ()
     account_words: tuple[str, ...] = ()
-    hints: tuple[str, ...] = field(default=())

@@ -17,21 +17,21 @@ from bot.kernel.clock import Clock
 from bot.kernel.errors import Busy
 from bot.kernel.ids import random_text
 from bot.storage.ephemeral_port import Ephemeral, Versioned
-from bot.storage.vault import Vault
+from bot.storage.vault import Undecipherable, Vault
 
 STATE_SECONDS: Final = 1800.0
 FRAME_LIFE: Final = timedelta(minutes=20)
-_LOCK_SECONDS: Final = 6.0
+LOCK_SECONDS: Final = 6.0
 _WAITS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0)
 _CONTEXT: Final = "dialogue.state"
 
 
 @dataclass(slots=True)
 class Slot:
-    """A value, who said it (customer, saved, router, default) and whether the customer confirmed it."""
+    """A value and who said it: the customer, a saved account, a scanned code, or nobody since there is no choice."""
 
     value: str
-    source: Literal["customer", "saved", "router", "default", "code"] = "customer"
+    source: Literal["customer", "saved", "default", "code"] = "customer"
 
 
 @dataclass(slots=True)
@@ -47,20 +47,33 @@ class Awaiting:
 
 @dataclass(slots=True)
 class Frame:
-    """One piece of business under way; a digression lies on top of it."""
+    """One piece of business under way; a digression lies on top of it.
+
+    ``heard`` holds values that the router picked out of a sentence and no step has checked yet, ``tried`` the slots
+    of a look-up that found nothing. ``anew`` says that the customer wants another account than the saved one.
+    """
 
     scene: str
     act: Act
     expires_at: datetime
     slots: dict[str, Slot] = field(default_factory=dict)
+    heard: dict[str, str] = field(default_factory=dict)
+    tried: dict[str, Slot] = field(default_factory=dict)
     awaiting: Awaiting | None = None
     retries: int = 0
+    anew: bool = False
     found: Found | None = None
     quote: Quote | None = None
 
     def get(self, name: str) -> str | None:
         slot = self.slots.get(name)
         return slot.value if slot else None
+
+    def drop(self, *names: str) -> None:
+        """Empty some slots; whatever was priced from them is void."""
+        for name in names:
+            self.slots.pop(name, None)
+        self.quote = None
 
 
 @dataclass(slots=True)
@@ -71,10 +84,12 @@ class State:
     script: str = "zh_hans"
     frames: list[Frame] = field(default_factory=list)
     waiting: list[Understanding] = field(default_factory=list)
-    menu: Awaiting | None = None  # A choice offered outside any frame.
+    menu: Awaiting | None = None  # Choices offered outside any frame, as long as nothing was asked after them.
     failures: int = 0
+    give_ups: int = 0
     person_until: datetime | None = None
-    heard: list[str] = field(default_factory=list)  # The last messages, for a person who takes over.
+    transcript: list[tuple[str, str]] = field(default_factory=list)  # Who and what, masked, for a person.
+    seen_at: datetime | None = None
 
 
 _CODEC: Final = TypeAdapter(State)
@@ -83,9 +98,8 @@ _CODEC: Final = TypeAdapter(State)
 class Conversation:
     """One turn's hold on a conversation: ``state`` may be changed until the turn ends."""
 
-    def __init__(self, state: State, version: int) -> None:
+    def __init__(self, state: State) -> None:
         self.state = state
-        self.version = version
 
 
 class Sessions:
@@ -108,7 +122,7 @@ class Sessions:
         opened = await self._open(lock, name, owner)
         keeper = asyncio.create_task(self._keep(lock, owner))
         try:
-            conversation = Conversation(self._unpacked(opened), opened.version)
+            conversation = Conversation(self._unpacked(opened))
             yield conversation
             packed = self._packed(conversation.state)
             if not await self._store.shut(lock, owner, name, packed, opened.version, STATE_SECONDS):
@@ -122,7 +136,7 @@ class Sessions:
 
     async def _open(self, lock: str, name: str, owner: str) -> Versioned:
         for wait in _WAITS:
-            opened = await self._store.open(lock, name, owner, _LOCK_SECONDS)
+            opened = await self._store.open(lock, name, owner, LOCK_SECONDS)
             if opened is not None:
                 return opened
             await self._clock.sleep(wait)
@@ -131,8 +145,8 @@ class Sessions:
     async def _keep(self, lock: str, owner: str) -> None:
         """Renew the lock while a slow turn works, so that no second turn begins beside it."""
         while True:
-            await self._clock.sleep(_LOCK_SECONDS / 3)
-            if not await self._store.renew(lock, owner, _LOCK_SECONDS):
+            await self._clock.sleep(LOCK_SECONDS / 3)
+            if not await self._store.renew(lock, owner, LOCK_SECONDS):
                 return
 
     def _packed(self, state: State) -> bytes:
@@ -143,6 +157,6 @@ class Sessions:
             return State()
         try:
             return _CODEC.validate_json(self._vault.open(opened.value, _CONTEXT))
-        except ValidationError:
-            # A release changed the shape; a customer who starts anew is better than one who is stuck.
+        except (ValidationError, Undecipherable):
+            # A release changed the shape, or a key was retired; a customer who starts anew is better than a stuck one.
             return State()

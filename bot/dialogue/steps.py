@@ -1,4 +1,4 @@
-"""What a step of a scene can answer: ask, offer, price, finish or give up. Nothing else moves a conversation."""
+"""What a step of a scene can answer: ask, offer, price, look again, finish or give up; nothing else moves a frame."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,10 +21,17 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One numbered choice: what is shown, and what the slot becomes."""
+    """One numbered choice: what the slot becomes, and how the choice is shown.
 
-    label: str
+    An option that is a sum shows ``amount`` (fen), any other its ``label``. Choosing it fills the slots ``also``
+    besides its own; ``period`` (YYYY-MM) lets it be chosen by its month.
+    """
+
     value: str
+    label: str = ""
+    amount: int | None = None
+    period: str | None = None
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,13 @@ class Pay:
     """Show a price and ask for an explicit yes; only then does an order come to be."""
 
     quote: Quote
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Say ``code`` and walk the steps anew; the step has emptied the slots that are to be filled otherwise."""
+
+    code: str
     facts: Facts = field(default_factory=dict)
 
 
@@ -63,4 +77,4 @@ class Abort:
     facts: Facts = field(default_factory=dict)
 
 
-Outcome = Ask | Menu | Pay | Done | Abort
+Outcome = Ask | Menu | Pay | Again | Done | Abort

@@ -1,328 +1,361 @@
-"""One turn of a conversation as a pure walk over its state: read the answer, move the frames, choose the words."""
+"""What a message does to a conversation: an answer, a correction, a digression or a new request, in that order."""
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bot.billers.items import InputField
-from bot.billers.port import Refusal
 from bot.dialogue import cues
 from bot.dialogue.acts import Act, Router, Understanding
 from bot.dialogue.after import AfterSales
-from bot.dialogue.numbers import parse_amount, parse_choice
-from bot.dialogue.scene import Context, Scene
-from bot.dialogue.session import FRAME_LIFE, Awaiting, Frame, Slot, State
-from bot.dialogue.steps import Abort, Ask, Done, Facts, Menu, Option, Outcome, Pay
+from bot.dialogue.amending import Amending
+from bot.dialogue.beside import Beside
+from bot.dialogue.offers import Offers
+from bot.dialogue.reading import read_amount, read_field, read_option, read_text
+from bot.dialogue.scene import Scene
+from bot.dialogue.session import FRAME_LIFE, Awaiting, Frame, Slot
+from bot.dialogue.turn import Turn
+from bot.dialogue.walk import FAILURES, Walk
+from bot.kernel.clock import business_day
+from bot.kernel.errors import NotFound
 from bot.kernel.text import normalise
+from bot.outside.logging import get_logger
 
-Say = Callable[[str, str, Facts], str]
+log = get_logger(__name__)
 
-_MOST_FRAMES: Final = 3
-_MOST_STEPS: Final = 12
-_FAILURES: Final = 3
-_TOKEN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z·-]{1,63}")
-# Which slot of the router fills which slot of a frame.
-_ROUTED: Final = ("amount", "period", "account", "phone", "plate", "name")
+_MOST_WAITING: Final = 3
+# Business under way is left for another scene only when that one is plainly named.
+_PLAINLY: Final = 0.8
+# Acts that open a frame; asking how something is paid opens it too, for the answer is to begin.
 _FRAMED: Final = frozenset({Act.PAY, Act.QUERY})
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The words of one turn, in order, and whether a person takes over from here."""
-
-    texts: tuple[str, ...]
-    hand_off: bool = False
+# Acts about what was paid: they are served whatever is open here now.
+_BESIDE: Final = frozenset({Act.HISTORY, Act.RECEIPT, Act.REFUND, Act.NOT_CREDITED, Act.WRONG_ACCOUNT, Act.DUPLICATE})
+# Acts that say of themselves that they are no answer to what was asked, even where any words would do for one.
+_OF_THEIR_OWN: Final = frozenset(Act) - {
+    Act.PAY,
+    Act.QUERY,
+    Act.COLLECT,
+    Act.BIND,
+    Act.APPLY,
+    Act.OOS,
+    Act.WRONG_ACCOUNT,
+}
 
 
 class Talk:
-    """What a message does to a conversation. Holds no state of its own."""
+    """Holds no state of its own; a turn carries it all."""
 
-    def __init__(
-        self, router: Router, scenes: Mapping[str, Scene], after: AfterSales, say: Say, cashier_url: str
-    ) -> None:
+    def __init__(self, router: Router, scenes: Mapping[str, Scene], after: AfterSales, cashier_url: str) -> None:
         self._router = router
         self._scenes = scenes
-        self._after = after
-        self._say = say
-        self._cashier_url = cashier_url
+        self._offers = Offers(scenes)
+        self._beside = Beside(after, self._offers, cashier_url)
+        self._walk = Walk(scenes, self._offers, cashier_url)
+        self._amending = Amending(scenes)
 
-    async def hear(self, state: State, context: Context, text: str) -> Said:
+    async def hear(self, turn: Turn, text: str) -> None:
         """Answer what a customer wrote or said."""
         text = normalise(text)
-        self._expire(state, context)
-        frame = state.frames[-1] if state.frames else None
-        if frame is not None and frame.awaiting is not None:
-            read = await self._answer(state, context, frame, text)
-            if read is not None:
-                state.failures = 0
-                return read
-        elif state.menu is not None:
-            places = parse_choice(text, len(state.menu.options))
-            if places is not None:
-                return await self.press(state, context, state.menu.options[places[0]].value)
+        lapsed = _expire(turn)
+        if not text:
+            turn.say("unreadable")
+        else:
+            try:
+                await self._heard(turn, text, lapsed)
+            except NotFound as gone:
+                await self._item_gone(turn, gone)
+        await self._go_on(turn)
+
+    async def press(self, turn: Turn, key: str) -> None:
+        """Do what a menu entry or a numbered choice names; an unknown key shows the menu."""
+        _expire(turn)
+        await self._pressed(turn, key)
+        await self._go_on(turn)
+
+    async def start(self, turn: Turn, act: Act, scene: str, slots: Mapping[str, Slot]) -> None:
+        """Begin a scene with what a scanned code has settled."""
+        _expire(turn)
+        await self._walk.start(turn, act, scene, slots=slots)
+        await self._go_on(turn)
+
+    async def welcome(self, turn: Turn, code: str) -> None:
+        """Say ``code`` and what can be done here."""
+        turn.say(code)
+        await self._offers.menu(turn, "menu")
+
+    async def come_back(self, turn: Turn) -> None:
+        """Go on after a person has answered: with what was under way, else with the menu."""
+        _expire(turn)
+        if not turn.state.frames:
+            await self._offers.menu(turn, "menu")
+        await self._go_on(turn, resume=True)
+
+    # --- what a message is ---------------------------------------------------------------------------------------
+
+    async def _heard(self, turn: Turn, text: str, lapsed: str) -> None:
+        simple = cues.simple(text)
         heard = self._router.understand(text)
-        state.waiting.extend(heard.more)
-        return await self._understood(state, context, heard.first, text)
+        meant = heard.first
+        if meant.act is Act.HUMAN:
+            await self._beside.hand_off(turn)
+        elif cues.CANCEL_ORDER.match(simple) and await self._beside.cancel_order(turn):
+            pass
+        elif meant.act is Act.CANCEL:
+            await self._cancel(turn)
+        elif not await self._answers(turn, text, simple, meant):
+            self._queue(turn, heard.more)
+            await self._understood(turn, simple, meant, lapsed)
 
-    async def press(self, state: State, context: Context, key: str) -> Said:
-        """Do what a menu entry or a numbered choice names: ``pay:property``, ``act:history``, ``act:human``."""
-        verb, _, rest = key.partition(":")
-        state.menu = None
-        if verb == "act":
-            return await self._act(state, context, Understanding(Act(rest), None, 1.0))
-        if verb in ("pay", "query") and rest in self._scenes:
-            return await self.start(state, context, Act(verb), rest, {})
-        return self._menu(state, "menu")
+    async def _answers(self, turn: Turn, text: str, simple: str, meant: Understanding) -> bool:
+        """Take a message as the answer to what was asked last, or as a correction; False when it is neither."""
+        state, frame = turn.state, turn.frame
+        if state.menu is not None:
+            chosen = read_option(state.menu, simple, business_day(turn.context.at))
+            state.menu = None
+            if chosen:
+                await self._pressed(turn, chosen[0].value)
+                state.failures = state.give_ups = 0
+                return True
+        if frame is None or frame.awaiting is None or self._leads_elsewhere(frame, simple, meant):
+            return False
+        if await self._answered(turn, frame, frame.awaiting, text, simple, meant):
+            state.failures = state.give_ups = 0
+            return True
+        amended = await self._amending.amend(turn, frame, text, simple, meant)
+        if amended is None:
+            return False
+        state.failures = state.give_ups = 0
+        if amended:
+            turn.say(amended)
+        await self._walk.advance(turn, frame)
+        return True
 
-    async def start(self, state: State, context: Context, act: Act, scene: str, slots: Mapping[str, Slot]) -> Said:
-        """Open a frame and walk it as far as it goes."""
-        found = self._scenes.get(scene)
-        if found is None:
-            return self._menu(state, "scene_not_here")
-        if len(state.frames) >= _MOST_FRAMES:
-            state.frames.pop(0)
-        frame = Frame(scene=scene, act=act, expires_at=context.at + FRAME_LIFE, slots=dict(slots))
-        state.frames.append(frame)
-        return await self._advance(state, context, frame)
+    def _leads_elsewhere(self, frame: Frame, simple: str, meant: Understanding) -> bool:
+        """Tell whether a message is plainly about something else than the business on top."""
+        if meant.confidence < self._router.threshold:
+            return False
+        if meant.scene is not None and meant.scene != frame.scene and meant.confidence >= _PLAINLY:
+            return True
+        return meant.act in _OF_THEIR_OWN and meant.act not in (Act.CONFIRM, Act.DENY)
 
-    def _expire(self, state: State, context: Context) -> None:
-        state.frames = [frame for frame in state.frames if frame.expires_at > context.at]
-
-    async def _answer(self, state: State, context: Context, frame: Frame, text: str) -> Said | None:
-        """Read a message as the answer to what was asked; None when it is none."""
-        awaiting = frame.awaiting
-        assert awaiting is not None, "only a frame that asked is answered"
+    async def _answered(
+        self, turn: Turn, frame: Frame, awaiting: Awaiting, text: str, simple: str, meant: Understanding
+    ) -> bool:
+        """Read a message as the answer to the question of a frame; False when it is none."""
         if awaiting.kind == "confirm":
-            if cues.YES.match(text):
-                return await self._confirmed(state, context, frame)
-            if cues.NO.match(text) or cues.CANCEL.match(text):
-                return await self._cancelled(state, context)
-            return None
-        if cues.CANCEL.match(text):
-            return await self._cancelled(state, context)
-        value = await self._value(context, frame, awaiting, text)
-        if value is None:
-            return None
-        frame.slots[awaiting.slot] = Slot(value)
-        return await self._advance(state, context, frame)
-
-    async def _value(self, context: Context, frame: Frame, awaiting: Awaiting, text: str) -> str | None:
+            if cues.YES.match(simple):
+                await self._walk.confirm(turn, frame)
+                return True
+            if cues.NO.match(simple):
+                self._walk.cancel(turn)
+                return True
+            return False
+        if meant.act in (Act.CONFIRM, Act.DENY) and awaiting.kind in ("text", "field"):
+            return False
         if awaiting.kind == "choice":
-            places = parse_choice(text, len(awaiting.options), several=awaiting.several)
-            if places is not None:
-                return "\n".join(awaiting.options[place].value for place in places)
-            for option in awaiting.options:
-                if option.label == text:
-                    return option.value
+            chosen = read_option(awaiting, simple, business_day(turn.context.at))
+            if chosen:
+                _choose(frame, awaiting, [(option.value, option.also) for option in chosen])
+                await self._walk.advance(turn, frame)
+                return True
+        if any(cue.search(simple) for cue in (cues.UNSURE, cues.BARE, cues.REPEAT, cues.CORRECTION)):
+            return False
+        value = await self._value(turn, frame, awaiting, text, meant)
+        # 交物业费 would pass for the name of an owner; it names the scene, and no number as an account does.
+        named = meant.scene is not None and meant.confidence >= self._router.threshold
+        if value is None or (named and not any(char.isdigit() for char in value)):
+            return False
+        frame.slots[awaiting.slot] = Slot(value)
+        frame.quote = None
+        turn.took = awaiting.slot
+        await self._walk.advance(turn, frame)
+        return True
+
+    async def _value(self, turn: Turn, frame: Frame, awaiting: Awaiting, text: str, meant: Understanding) -> str | None:
         kind = awaiting.free if awaiting.kind == "choice" else awaiting.kind
         if kind == "amount":
-            amount = parse_amount(text)
+            amount = read_amount(text)
             return None if amount is None else str(amount)
         if kind == "field":
-            field = await self._field(context, frame, awaiting.slot)
-            return None if field is None else _fitting(field, text)
-        return text[:128] if kind == "text" and text else None
+            field = await self._field(turn, frame, awaiting.slot)
+            return None if field is None else read_field(field, text, meant.slots)
+        return read_text(text) if kind == "text" else None
 
-    async def _field(self, context: Context, frame: Frame, slot: str) -> InputField | None:
-        definition = (await context.catalogue.item(frame.slots["item"].value)).definition
+    async def _field(self, turn: Turn, frame: Frame, slot: str) -> InputField | None:
+        definition = (await turn.context.catalogue.item(frame.slots["item"].value)).definition
         if slot == "account":
             return definition.account
         return next((field for field in definition.fields if field.key == slot), None)
 
-    async def _understood(self, state: State, context: Context, meant: Understanding, text: str) -> Said:
-        frame = state.frames[-1] if state.frames else None
-        if frame is not None and (meant.slots or meant.scene == frame.scene):
-            corrected = await self._corrected(state, context, frame, meant, text)
-            if corrected is not None:
-                return corrected
-        if meant.act is Act.CANCEL or (meant.act is Act.DENY and frame is not None):
-            return await self._cancelled(state, context)
-        if meant.act is Act.OOS or meant.confidence < self._router.threshold or meant.act in (Act.CONFIRM, Act.DENY):
-            return await self._not_understood(state, context, meant)
-        state.failures = 0
-        return await self._act(state, context, meant)
+    # --- what a message that is no answer wants ------------------------------------------------------------------
 
-    async def _corrected(
-        self, state: State, context: Context, frame: Frame, meant: Understanding, text: str
-    ) -> Said | None:
-        """Replace what the customer corrects, keep the other slots, and void the quote."""
-        same = meant.scene in (None, frame.scene) and meant.act in (Act.PAY, Act.QUERY, Act.OOS, Act.BIND)
-        correcting = cues.CORRECTION.search(text) is not None and (meant.scene in (None, frame.scene))
-        if not (correcting or (same and meant.slots)):
-            return None
-        fresh = await self._fitting_slots(context, frame, meant, text)
-        if not fresh:
-            return None
-        if "account" in fresh:
-            frame.found = None
-            frame.slots.pop("bills", None)
-        frame.slots.update(fresh)
-        frame.quote = None
-        state.failures = 0
-        return await self._advance(state, context, frame)
-
-    async def _fitting_slots(self, context: Context, frame: Frame, meant: Understanding, text: str) -> dict[str, Slot]:
-        slots = {name: Slot(str(meant.slots[name]), "router") for name in ("amount", "period") if name in meant.slots}
-        if "item" in frame.slots:
-            field = await self._field(context, frame, "account")
-            account = None if field is None else _fitting(field, str(meant.slots.get("account", "")) or text)
-            if account is not None:
-                slots["account"] = Slot(account)
-        return slots
-
-    async def _act(self, state: State, context: Context, meant: Understanding) -> Said:
-        if meant.act in _FRAMED or (meant.act is Act.HELP and meant.scene and not state.frames):
-            return await self._business(state, context, meant)
-        if meant.act is Act.HUMAN:
-            state.frames.clear()
-            await self._after.hand_off(context, state.heard)
-            return Said((self._say("handed_off", state.script, {}),), hand_off=True)
-        if meant.act is Act.GREET:
-            return await self._resumed(state, context, self._say("greeting", state.script, self._offer(state)))
-        code, facts = await self._after.answer(context, meant, state.heard)
-        return await self._resumed(state, context, self._say(code, state.script, facts))
-
-    async def _business(self, state: State, context: Context, meant: Understanding) -> Said:
-        if meant.scene is None:
-            return self._menu(state, "which_scene")
-        act = Act.QUERY if meant.act is Act.HELP else meant.act
-        slots = {name: Slot(str(meant.slots[name]), "router") for name in _ROUTED if name in meant.slots}
-        said = await self.start(state, context, act, meant.scene, slots)
-        if meant.act is Act.HELP:
-            how = self._say("how_to", state.script, {"scene": self._scene_name(meant.scene)})
-            return replace(said, texts=(how, *said.texts))
-        return said
-
-    async def _advance(self, state: State, context: Context, frame: Frame) -> Said:
-        """Walk the steps until one has something to say."""
-        scene = self._scenes[frame.scene]
-        await self._check_account(context, frame)
-        for step in scene.steps[:_MOST_STEPS]:
-            outcome = await step(scene, context, frame)
-            if outcome is not None:
-                return await self._present(state, context, frame, outcome)
-        raise AssertionError(f"the last step of {scene.key} said nothing")
-
-    async def _check_account(self, context: Context, frame: Frame) -> None:
-        """Keep an account that the router picked out of a sentence only if the item accepts its form."""
-        slot = frame.slots.get("account")
-        if slot is None or slot.source != "router":
+    async def _understood(self, turn: Turn, simple: str, meant: Understanding, lapsed: str) -> None:
+        state, frame = turn.state, turn.frame
+        vague = meant.act is Act.OOS or meant.confidence < self._router.threshold
+        if frame is not None and cues.ANEW.match(simple):
+            await self._amending.begin_again(turn, frame)
+            await self._walk.advance(turn, frame)
+        elif frame is not None and self._stays(frame, simple, meant, vague):
+            if meant.act in _FRAMED and not vague:
+                await self._amending.ask_again(frame, meant)
+            elif meant.act is Act.HELP or cues.UNSURE.match(simple):
+                turn.say("take_your_time")
+            await self._walk.advance(turn, frame)
+        elif frame is not None and cues.NO.match(simple) and not simple.isdigit():
+            self._walk.cancel(turn)
+        elif vague or meant.act in (Act.CONFIRM, Act.DENY):
+            await self._not_understood(turn, meant, lapsed)
             return
-        items = await context.catalogue.items(frame.scene, context.merchants)
-        for item in items:
-            field = item.definition.account
-            value = _fitting(field, slot.value) if field else None
-            if value is not None:
-                frame.slots["account"] = Slot(value)
-                frame.slots.setdefault("item", Slot(item.id, "default"))
-                return
-        del frame.slots["account"]
+        else:
+            await self._act(turn, meant, simple)
+        state.failures = state.give_ups = 0
 
-    async def _present(self, state: State, context: Context, frame: Frame, outcome: Outcome) -> Said:
-        """Turn what a step said into words, and remember what was asked."""
-        if isinstance(outcome, Ask):
-            frame.awaiting = Awaiting(outcome.slot, outcome.kind)
-            if frame.retries >= _FAILURES:
-                return await self._give_up(state, context)
-            return Said((self._say(outcome.code, state.script, outcome.facts),))
-        if isinstance(outcome, Menu):
-            frame.awaiting = Awaiting(outcome.slot, "choice", list(outcome.options), outcome.several, outcome.free)
-            facts = {**outcome.facts, "options": outcome.options, "several": outcome.several, "act": frame.act.value}
-            return Said((self._say(outcome.code, state.script, facts),))
-        if isinstance(outcome, Pay):
-            frame.awaiting = Awaiting("confirm", "confirm")
-            return Said((self._say("confirm_pay", state.script, {**outcome.facts, "quote": outcome.quote}),))
-        assert isinstance(outcome, Done | Abort), "outcomes are a closed set"
-        if frame in state.frames:
-            state.frames.remove(frame)
-        facts = {**outcome.facts, "cashier_url": self._cashier_url}
-        return await self._resumed(state, context, self._say(outcome.code, state.script, facts))
+    @staticmethod
+    def _stays(frame: Frame, simple: str, meant: Understanding, vague: bool) -> bool:
+        """Tell whether a message without anything new only keeps the business going: 交吧, 户号在哪里看, 没看懂."""
+        if (vague or meant.act is Act.HELP) and (cues.REPEAT.match(simple) or cues.UNSURE.match(simple)):
+            return True
+        if meant.act is Act.CONFIRM and not simple.isdigit():
+            return True
+        if vague or (meant.scene not in (None, frame.scene) and meant.confidence >= _PLAINLY):
+            return False
+        return meant.act in _FRAMED or meant.act is Act.HELP
 
-    async def _confirmed(self, state: State, context: Context, frame: Frame) -> Said:
-        """Place the order that was shown and agreed to, and hand out the way to the cashier."""
-        quote = frame.quote
-        if quote is None or quote.expires_at <= context.at:
-            frame.quote = None
-            fresh = await self._advance(state, context, frame)
-            return replace(fresh, texts=(self._say("quote_expired", state.script, {}), *fresh.texts))
-        order = await context.orders.place(
-            quote,
-            customer_id=context.customer_id,
-            channel=context.channel,
-            account=context.account,
-            trace_id=context.trace_id,
-        )
-        state.frames.remove(frame)
-        if isinstance(order, Refusal):
-            code = f"refused_{order.code}"
-            return await self._resumed(state, context, self._say(code, state.script, order.facts))
-        url = f"{self._cashier_url}/{order.token}"
-        return await self._resumed(
-            state, context, self._say("pay_link", state.script, {"order": order, "url": url, "quote": quote})
-        )
+    async def _act(self, turn: Turn, meant: Understanding, simple: str) -> None:
+        """Do what a request wants."""
+        if meant.scene is not None and meant.scene not in self._scenes and meant.act not in _BESIDE:
+            turn.say("scene_not_here", {"scene": self._offers.name(meant.scene)})
+            if not turn.state.frames and not turn.state.waiting:
+                await self._offers.menu(turn, "menu")
+        elif meant.act in _FRAMED or (meant.act in (Act.HELP, Act.BIND) and meant.scene and not turn.state.frames):
+            await self._business(turn, meant)
+        else:
+            await self._beside.answer(turn, meant, simple)
 
-    async def _cancelled(self, state: State, context: Context) -> Said:
-        if not state.frames:
-            state.waiting.clear()
-            return self._menu(state, "nothing_to_cancel")
-        state.frames.pop()
-        return await self._resumed(state, context, self._say("cancelled", state.script, {}))
+    async def _business(self, turn: Turn, meant: Understanding) -> None:
+        if meant.scene is None:
+            await self._offers.menu(turn, "which_scene", act=meant.act)
+            return
+        act = meant.act if meant.act in _FRAMED else Act.QUERY
+        if meant.act is Act.HELP:
+            turn.say("how_to", {"scene": self._offers.name(meant.scene)})
+        heard = {name: str(value) for name, value in meant.slots.items()}
+        amount = heard.pop("amount", None)
+        slots = {"amount": Slot(amount)} if amount and act is Act.PAY else {}
+        await self._walk.start(turn, act, meant.scene, heard=heard, slots=slots)
 
-    async def _resumed(self, state: State, context: Context, *texts: str) -> Said:
-        """Say ``texts``, then go on with what lay below or what was queued."""
-        if state.frames:
-            below = await self._advance(state, context, state.frames[-1])
-            scene = self._scene_name(state.frames[-1].scene) if state.frames else ""
-            lead = self._say("resume", state.script, {"scene": scene}) if scene else ""
-            return replace(below, texts=(*texts, *filter(None, (lead,)), *below.texts))
-        if state.waiting:
-            following = await self._act(state, context, state.waiting.pop(0))
-            return replace(following, texts=(*texts, *following.texts))
-        return Said(tuple(texts))
-
-    async def _not_understood(self, state: State, context: Context, meant: Understanding) -> Said:
+    async def _not_understood(self, turn: Turn, meant: Understanding, lapsed: str) -> None:
+        """Say so, and offer what is likely; after three times the menu with a person, after three more the person."""
+        state = turn.state
+        if lapsed:
+            await self._offers.menu(turn, "lapsed", first=lapsed)
+            return
+        if meant.act is Act.CONFIRM and not state.frames and await self._beside.remind(turn):
+            return
         state.failures += 1
-        if state.failures >= _FAILURES:
-            return await self._give_up(state, context)
-        if state.frames:
-            again = await self._advance(state, context, state.frames[-1])
-            return replace(again, texts=(self._say("not_understood", state.script, {}), *again.texts))
-        if meant.scene is not None and meant.scene in self._scenes:
-            return self._menu(state, "did_you_mean", first=meant.scene)
-        return self._menu(state, "out_of_scope")
+        if state.failures >= FAILURES:
+            state.failures = 0
+            state.give_ups += 1
+            state.frames.clear()
+            if state.give_ups > 1:
+                await self._beside.hand_off(turn)
+            else:
+                await self._offers.menu(turn, "give_up", human=True)
+        elif turn.frame is not None:
+            turn.say("not_understood")
+            await self._walk.advance(turn, turn.frame)
+        elif meant.scene is not None and meant.scene in self._scenes:
+            await self._offers.menu(turn, "did_you_mean", first=meant.scene)
+        else:
+            await self._offers.menu(turn, "out_of_scope")
 
-    async def _give_up(self, state: State, context: Context) -> Said:
-        """After three failures offer the menu, and a person as its last entry."""
-        state.failures = 0
-        state.frames.clear()
-        return self._menu(state, "give_up", human=True)
+    async def _pressed(self, turn: Turn, key: str) -> None:
+        verb, _, rest = key.partition(":")
+        turn.state.menu = None
+        if verb == "act" and rest in set(Act):
+            await self._act(turn, Understanding(Act(rest), None, 1.0), "")
+        elif verb in ("pay", "query") and rest:
+            await self._act(turn, Understanding(Act(verb), rest, 1.0), "")
+        elif verb == "drop":
+            await self._beside.drop_order(turn, rest)
+        elif verb == "forget":
+            await self._beside.forget(turn, rest)
+        else:
+            await self._offers.menu(turn, "menu")
 
-    def _menu(self, state: State, code: str, *, first: str = "", human: bool = False) -> Said:
-        offer = self._offer(state, first=first, human=human)
-        return Said((self._say(code, state.script, offer),))
+    async def _cancel(self, turn: Turn) -> None:
+        turn.state.failures = turn.state.give_ups = 0
+        if turn.frame is not None:
+            self._walk.cancel(turn)
+        elif turn.state.waiting:
+            turn.state.waiting.clear()
+            turn.say("cancelled")
+        elif turn.state.menu is not None and turn.state.menu.options[0].value.startswith(("drop:", "forget:")):
+            turn.state.menu = None
+            turn.say("left_as_is")
+        else:
+            await self._offers.menu(turn, "nothing_to_cancel")
 
-    def _offer(self, state: State, *, first: str = "", human: bool = False) -> dict[str, object]:
-        """Remember and return the numbered choices that are open outside any frame."""
-        keys = sorted(self._scenes, key=lambda key: key != first)
-        options = [Option(self._scene_name(key), f"pay:{key}") for key in keys[:6]]
-        options.append(Option("history", "act:history"))
-        if human:
-            options.append(Option("human", "act:human"))
-        state.menu = Awaiting("menu", "choice", options)
-        return {"options": options}
+    async def _item_gone(self, turn: Turn, gone: NotFound) -> None:
+        """Give up what is about an item or a store that the operator has removed meanwhile."""
+        log.warning("talk.item_gone", code=gone.code, trace_id=turn.context.trace_id)
+        turn.state.frames.clear()
+        turn.texts.clear()
+        turn.say("trouble")
+        await self._offers.menu(turn, "menu")
 
-    def _scene_name(self, key: str) -> str:
-        return self._scenes[key].name if key in self._scenes else ""
+    # --- going on ------------------------------------------------------------------------------------------------
+
+    async def _go_on(self, turn: Turn, *, resume: bool = False) -> None:
+        """Until something is asked, go on with what lay below, then with the requests that were queued."""
+        for _ in range(2 * _MOST_WAITING + 3):
+            if turn.asked:
+                return
+            frame = turn.frame
+            if frame is not None:
+                if turn.texts or resume:
+                    turn.say("resume", {"scene": self._offers.name(frame.scene)})
+                await self._walk.advance(turn, frame)
+            elif turn.state.waiting:
+                following = turn.state.waiting.pop(0)
+                turn.say("next", {"scene": self._offers.name(following.scene or "")})
+                await self._act(turn, following, "")
+            else:
+                return
+
+    def _queue(self, turn: Turn, more: Sequence[Understanding]) -> None:
+        """Keep further requests of a message for later, and say so; what is not open here is said at once."""
+        for each in more:
+            if each.scene is not None and each.scene not in self._scenes:
+                turn.say("scene_not_here", {"scene": self._offers.name(each.scene)})
+        open_here = [each for each in more if each.scene in self._scenes]
+        turn.state.waiting = [*turn.state.waiting, *open_here][:_MOST_WAITING]
+        if open_here and turn.state.waiting:
+            turn.say("queued", {"scenes": [self._offers.name(each.scene or "") for each in turn.state.waiting]})
 
 
-def _fitting(field: InputField, text: str) -> str | None:
-    """Return the value of a field inside a message: the whole message, or the one word in it that fits."""
-    whole = field.canonical(normalise(text))
-    if field.accepts(whole):
-        return whole
-    for word in _TOKEN.findall(normalise(text)):
-        value = field.canonical(word)
-        if field.accepts(value):
-            return value
-    return None
+def _choose(frame: Frame, awaiting: Awaiting, chosen: list[tuple[str, Mapping[str, str]]]) -> None:
+    """Fill the slots of the chosen options; an option without a value asks for something else than is offered."""
+    values = [value for value, _ in chosen if value]
+    frame.quote = None
+    if not values:
+        frame.anew = True
+        return
+    if awaiting.slot == "bills":
+        frame.drop("amount")
+    frame.slots[awaiting.slot] = Slot("\n".join(values), "saved" if chosen[0][1] else "customer")
+    for name, value in chosen[0][1].items():
+        frame.slots[name] = Slot(value, "saved")
+
+
+def _expire(turn: Turn) -> str:
+    """Drop what has waited too long; return the scene that was under way, for one polite word about it."""
+    state, at = turn.state, turn.context.at
+    alive = [frame for frame in state.frames if frame.expires_at > at]
+    lapsed = state.frames[-1].scene if state.frames and not alive else ""
+    state.frames = alive
+    if state.seen_at is not None and at - state.seen_at > FRAME_LIFE:
+        state.menu = None
+        state.waiting.clear()
+        state.failures = state.give_ups = 0
+    state.seen_at = at
+    return lapsed

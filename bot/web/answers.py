@@ -8,9 +8,10 @@ from aiohttp import web
 from bot.words.render import default_renderer, render_page
 from bot.words.scripts import Script
 
-# What every answer carries. The server's name is ours to give: aiohttp's own tells its version and Python's.
+# Ours to give: aiohttp's own name tells its version and Python's.
+SERVER: Final = "scenepay"
+# What every answer carries.
 COMMON: Final = {
-    "Server": "scenepay",
     "X-Content-Type-Options": "nosniff",
     # Our addresses carry tokens, so nobody is told more than the origin; WeChat's H5 payment needs that much.
     "Referrer-Policy": "strict-origin",
@@ -24,6 +25,7 @@ _HSTS: Final = "max-age=31536000"
 def complete(response: web.StreamResponse, trace_id: str, *, secure: bool) -> None:
     """Add what an answer lacks of the common headers; ``secure`` tells that we are reached by https only."""
     headers = response.headers
+    headers["Server"] = SERVER
     for name, value in COMMON.items():
         headers.setdefault(name, value)
     if secure:

@@ -69,8 +69,8 @@ async def open_city(folder: Path, database_url: str, redis_url: str) -> AsyncIte
         mock.patch.object(demo_town, "FactorClock", lambda factor: clock),
         mock.patch.object(demo_run, "open_town", impatient_town),
     ):
-        urls = {"database_url": database_url, "redis_url": redis_url}
-        async with open_demo(clock, port=0, folder=folder, **urls) as demo, visiting(demo) as town:
+        demo = open_demo(clock, port=0, folder=folder, database_url=database_url, redis_url=redis_url)
+        async with demo as running, visiting(running) as town:
             yield City(town, clock)
 
 
@@ -186,8 +186,9 @@ class City:
         lines = await self.rows("SELECT state FROM order_lines WHERE order_id = $1", order["id"])
         return order["state"] == "paid" and all(line["state"] == "settled" for line in lines)
 
-    async def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        return [dict(row) for row in await self.town.demo.house.database.rows(sql, *values)]
+    async def rows(self, sql: Any, *values: Any) -> list[dict[str, Any]]:
+        found: Any = await self.town.demo.house.database.rows(sql, *values)
+        return [dict(row) for row in found]
 
     async def of_order(self, purchase: Purchase, table: str) -> list[dict[str, Any]]:
         """Return an order's rows of a table, oldest first."""

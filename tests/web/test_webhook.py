@@ -14,6 +14,8 @@ from bot.channels.wire import xmltext
 from bot.channels.wire.push import Mode
 from bot.channels.wire.signature import sign
 from bot.kernel.clock import ManualClock
+from bot.outside.metrics import Metrics
+from bot.web.middlewares import add_headers, trace_middleware
 from bot.web.webhook import Webhook
 from tests.channels.rig import ChannelRig
 from tests.channels.samples import NOW, TOKEN, Delivery, account, plain, safe, words
@@ -30,7 +32,8 @@ def rig() -> ChannelRig:
 @pytest.fixture
 async def client(rig: ChannelRig) -> AsyncIterator[Client]:
     hook = Webhook(rig.channel, rig.clock, body_within=0.05)
-    app = web.Application()
+    app = web.Application(middlewares=[trace_middleware(rig.clock, Metrics())])
+    add_headers(app, secure=False)
     app.add_routes(
         [
             web.get("/wechat/official/{account}", hook.verify, allow_head=False),
@@ -110,7 +113,7 @@ async def test_an_unknown_account(client: Client) -> None:
 async def test_three_mebibytes_are_refused_before_they_are_read(client: Client) -> None:
     body = io.BytesIO(b"x" * 3 * 1024 * 1024)
     async with client.post(URL, params=safe(b"").query, data=body) as response:
-        assert (response.status, await response.read()) == (413, b"message_too_large")
+        assert (response.status, await response.read()) == (413, b"body_too_large")
 
 
 async def test_three_mebibytes_in_chunks_are_refused_on_the_way(client: Client) -> None:
@@ -123,7 +126,7 @@ async def test_three_mebibytes_in_chunks_are_refused_on_the_way(client: Client) 
             sent += 65536
 
     async with client.post(URL, params=safe(b"").query, data=chunks()) as response:
-        assert (response.status, await response.read()) == (413, b"message_too_large")
+        assert (response.status, await response.read()) == (413, b"body_too_large")
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(client: Client) -> None:

@@ -1,9 +1,10 @@
 """The amount shape: which store, how much; nothing is billed beforehand."""
 
+from bot.billers.items import AmountKind
 from bot.billers.port import Line
 from bot.dialogue.scene import Context, Scene, Step
 from bot.dialogue.session import Frame, Slot
-from bot.dialogue.shapes.common import choose_item, chosen_item, preset_options, price
+from bot.dialogue.shapes.common import be_open, choose_item, chosen_item, preset_options, price
 from bot.dialogue.steps import Ask, Menu, Option, Outcome
 
 
@@ -18,7 +19,7 @@ async def choose_store(scene: Scene, context: Context, frame: Frame) -> Outcome 
     if len(stores) == 1:
         frame.slots["store"] = Slot(stores[0].id, "default")
         return None
-    options = tuple(Option(store.name, store.id) for store in stores[:9])
+    options = tuple(Option(store.id, store.name) for store in stores[:9])
     return Menu("store", "choose_store", options, {"item": item.name})
 
 
@@ -30,7 +31,9 @@ async def say_amount(scene: Scene, context: Context, frame: Frame) -> Outcome | 
     facts = {"item": item.name, "payee": await _payee(context, frame)}
     rule = item.definition.amount
     if rule.presets:
-        return Menu("amount", "amount_menu", preset_options(rule), facts, free="amount")
+        free = rule.kind is not AmountKind.PRESETS
+        options = preset_options(rule)
+        return Menu("amount", "amount_menu", options, {**facts, "free": free}, free="amount" if free else "")
     return Ask("amount", "ask_amount", "amount", facts)
 
 
@@ -49,4 +52,4 @@ async def _payee(context: Context, frame: Frame) -> str:
     return f"{item.merchant_short_name} {(await context.catalogue.store(store)).name}"
 
 
-AMOUNT_STEPS: tuple[Step, ...] = (choose_item, choose_store, say_amount, price_amount)
+AMOUNT_STEPS: tuple[Step, ...] = (choose_item, be_open, choose_store, say_amount, price_amount)

@@ -1,144 +1,180 @@
 """The bill shape: which account, what does it owe, which of it is paid now."""
 
-from bot.billers.items import AmountKind, BillItem, Flow
-from bot.billers.port import Bill, BillQuery, Found, Later, Line, NotFound
-from bot.dialogue.acts import Act
+from typing import Final
+
+from bot.billers.items import BillItem, Flow
+from bot.billers.port import BillQuery, Found, Later, Line, NotFound
+from bot.customers.accounts import SavedAccount
+from bot.dialogue.reading import read_field
 from bot.dialogue.scene import Context, Scene, Step
 from bot.dialogue.session import Frame, Slot
-from bot.dialogue.shapes.common import choose_item, chosen_item, preset_options, price
-from bot.dialogue.steps import Abort, Ask, Done, Menu, Option, Outcome
-from bot.kernel.money import format_yuan
+from bot.dialogue.shapes.choosing import choose_bills
+from bot.dialogue.shapes.common import be_open, choose_item, chosen_item, hear_account, price
+from bot.dialogue.steps import Abort, Again, Ask, Menu, Option, Outcome
+
+_OFFERED: Final = 8
 
 
-async def choose_account(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
-    """Take the account that was said, else the saved one, else offer the saved ones, else ask."""
-    if frame.get("account"):
+async def recall(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
+    """Take the customer's saved account, or offer those there are, unless another one was asked for."""
+    if frame.get("account") or frame.anew or frame.tried:
         return None
+    items = {item.id: item for item in await context.catalogue.items(scene.key, context.merchants)}
+    wanted = frame.get("item")
+    saved = [
+        account
+        for account in await context.saved.of(context.customer_id, scene.key)
+        if account.item_id in items and wanted in (None, account.item_id)
+    ]
+    if not saved:
+        return None
+    if len(saved) == 1:
+        frame.slots |= {name: Slot(value, "saved") for name, value in _slots_of(saved[0]).items()}
+        return None
+    alone = len(items) == 1
+    options = [_option(account, items[account.item_id], alone) for account in saved[:_OFFERED]]
+    if alone:
+        frame.slots["item"] = Slot(saved[0].item_id, "default")
+    else:
+        options.append(Option("", "other"))
+    field = items[saved[0].item_id].definition.account
+    facts = {"label": field.label if field else "", "free": alone}
+    return Menu("account", "choose_account", tuple(options), facts, free="field" if alone else "")
+
+
+def _option(saved: SavedAccount, item: BillItem, alone: bool) -> Option:
+    name = item.name if alone else f"{item.merchant_short_name} {item.name}"
+    return Option(saved.account, f"{saved.nickname or name} {saved.account_mask}", also=_slots_of(saved))
+
+
+def _slots_of(saved: SavedAccount) -> dict[str, str]:
+    return {**saved.fields, "item": saved.item_id, "account": saved.account}
+
+
+async def ask_account(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
+    """Ask for the account where the item has one."""
     item = await chosen_item(context, frame)
     field = item.definition.account
-    if field is None:
+    if field is None or frame.get("account"):
         return None
-    saved = [a for a in await context.saved.of(context.customer_id, scene.key) if a.item_id == item.id]
-    if len(saved) == 1:
-        frame.slots["account"] = Slot(saved[0].account, "saved")
-        for name, value in saved[0].fields.items():
-            frame.slots.setdefault(name, Slot(value, "saved"))
-        return None
-    if saved:
-        options = tuple(Option(f"{a.nickname or item.name} {a.account_mask}", a.account) for a in saved[:9])
-        return Menu("account", "choose_account", options, {"label": field.label}, free="field")
     return Ask("account", "ask_account", "field", {"label": field.label, "help": field.help, "item": item.name})
 
 
 async def give_fields(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
     """Ask for the item's further inputs, one at a time; those with fixed values as numbered choices."""
     item = await chosen_item(context, frame)
-    for field in item.definition.fields:
-        if frame.get(field.key) or not field.required:
+    missing = [field for field in item.definition.fields if field.required and not frame.get(field.key)]
+    for field in missing:
+        said = frame.heard.get(field.key, "") or (frame.heard.get("name", "") if field.proof else "")
+        value = read_field(field, said, {}) if said else None
+        if value is not None:
+            frame.slots[field.key] = Slot(value)
+    if any(field.proof for field in missing):
+        await _fields_of_saved(scene, context, frame)
+    for field in missing:
+        if frame.get(field.key):
             continue
         if field.choices:
-            options = tuple(Option(choice.label, choice.value) for choice in field.choices[:9])
+            options = tuple(Option(choice.value, choice.label) for choice in field.choices[:9])
             return Menu(field.key, "choose_field", options, {"label": field.label})
         return Ask(field.key, "ask_field", "field", {"label": field.label, "help": field.help})
     return None
 
 
+async def _fields_of_saved(scene: Scene, context: Context, frame: Frame) -> None:
+    """Spare a customer who typed a saved account the proof that was given for it before."""
+    for saved in await context.saved.of(context.customer_id, scene.key):
+        if (saved.item_id, saved.account) == (frame.get("item"), frame.get("account")):
+            frame.slots |= {name: Slot(value, "saved") for name, value in _slots_of(saved).items()}
+
+
 async def find_bills(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
     """Ask the biller what the account owes; a found account is remembered for next time."""
-    if frame.found is not None:
-        return None
     item = await chosen_item(context, frame)
-    account = frame.slots["account"].value
-    fields = {f.key: frame.slots[f.key].value for f in item.definition.fields if f.key in frame.slots}
+    if frame.found is not None or item.definition.account is None or item.definition.flow is Flow.DIRECT:
+        return None
+    slot = frame.slots["account"]
+    fields = _fields(frame, [field.key for field in item.definition.fields])
+    if slot.source != "saved" and not await context.lookups.allow(context, item.id, slot.value):
+        return Abort("lookup_limited")
     biller = await context.billers.biller(item.id)
-    answer = await biller.find(BillQuery(item.id, account, fields, frame.get("period"), trace_id=context.trace_id))
+    answer = await biller.find(BillQuery(item.id, slot.value, fields, trace_id=context.trace_id))
     if isinstance(answer, Later):
-        return Abort("biller_later", {})
+        return Abort("biller_later")
     if isinstance(answer, NotFound):
-        return _not_found(item, frame)
+        return await _not_found(context, frame)
     frame.found = answer
-    if frame.slots["account"].source != "saved":
-        await context.saved.save(
-            context.customer_id,
-            scene=scene.key,
-            item_id=item.id,
-            account=account,
-            mask=answer.account_mask,
-            fields=fields,
-        )
+    frame.tried = {}
+    if slot.source != "saved":
+        await _remember(scene, context, frame, answer, fields)
     return None
 
 
-def _not_found(item: BillItem, frame: Frame) -> Outcome:
-    """Ask again with the same words for an unknown account and a wrong proof."""
-    frame.slots.pop("account", None)
-    for field in item.definition.fields:
-        frame.slots.pop(field.key, None)
+async def _remember(scene: Scene, context: Context, frame: Frame, found: Found, fields: dict[str, str]) -> None:
+    slot = frame.slots["account"]
+    await context.saved.save(
+        context.customer_id,
+        scene=scene.key,
+        item_id=frame.slots["item"].value,
+        account=slot.value,
+        mask=found.account_mask,
+        fields=fields,
+    )
+    frame.slots["account"] = Slot(slot.value, "saved")
+
+
+async def _not_found(context: Context, frame: Frame) -> Outcome:
+    """Ask again with the same words for an unknown account and a wrong proof; keep what was tried for a correction."""
+    definition = (await chosen_item(context, frame)).definition
+    keys = ["account", *(field.key for field in definition.fields)]
+    frame.tried = {key: frame.slots[key] for key in keys if key in frame.slots}
+    frame.drop(*keys)
     frame.retries += 1
-    account = item.definition.account
-    label, words = (account.label, account.help) if account is not None else (item.name, "")
-    return Ask("account", "account_not_found", "field", {"label": label, "help": words})
-
-
-async def choose_bills(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
-    """Show what is owed and let the customer choose, unless one bill is there and payment was asked for."""
-    found = frame.found
-    if found is None or frame.get("bills") or frame.get("amount"):
-        return None
-    item = await chosen_item(context, frame)
-    facts = {"item": item.name, "payee": item.merchant_name, "found": found, "notes": item.definition.notes}
-    if not found.bills:
-        return _nothing_due(item, found, facts)
-    if len(found.bills) == 1 and frame.act is Act.PAY:
-        frame.slots["bills"] = Slot(found.bills[0].bill_no, "default")
-        return None
-    options = tuple(Option(bill_label(bill), bill.bill_no) for bill in found.bills[:20])
-    return Menu("bills", "bills_list", options, facts, several=item.definition.several)
-
-
-def _nothing_due(item: BillItem, found: Found, facts: dict[str, object]) -> Outcome:
-    rule = item.definition.amount
-    prepaid = item.definition.advance or item.definition.flow is Flow.VALIDATE
-    if not prepaid or rule.kind is AmountKind.EXACT:
-        return Done("nothing_due", facts)
-    if rule.presets:
-        return Menu("amount", "top_up_menu", preset_options(rule), facts, free="amount")
-    return Ask("amount", "top_up_ask", "amount", facts)
+    assert definition.account is not None, "only items with an account are looked up"
+    facts = {"label": definition.account.label, "help": definition.account.help}
+    return Ask("account", "account_not_found", "field", facts)
 
 
 async def price_bills(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
     """Quote the chosen bills, or the amount that is paid on the account."""
     item = await chosen_item(context, frame)
-    found = frame.found
-    account = frame.slots["account"].value
-    mask = found.account_mask if found else ""
-    fields = {f.key: frame.slots[f.key].value for f in item.definition.fields if f.key in frame.slots}
-    chosen = (frame.get("bills") or "").split("\n") if frame.get("bills") else []
+    found, said = frame.found, frame.get("amount")
+    account, mask = frame.get("account") or "", found.account_mask if found else ""
+    fields = _fields(frame, [field.key for field in item.definition.fields])
+    chosen = (frame.get("bills") or "").split("\n")
     bills = [bill for bill in (found.bills if found else ()) if bill.bill_no in chosen]
-    said = frame.get("amount")
-    lines: list[Line] = []
-    for bill in bills:
-        amount = int(said) if said and len(bills) == 1 else bill.total
-        title = f"{item.name} {bill.period or bill.title}".strip()
-        lines.append(Line(item.id, amount, title, account, mask, bill, bill.period, fields))
+    if said and len(bills) > 1:
+        frame.drop("amount")
+        return Again("amount_for_one")
+    lines = [
+        Line(
+            item.id,
+            int(said) if said and len(bills) == 1 else bill.total,
+            f"{item.name} {bill.period or bill.title}".strip(),
+            account,
+            mask,
+            bill,
+            bill.period,
+            fields,
+        )
+        for bill in bills
+    ]
     if not lines and said:
         lines.append(Line(item.id, int(said), f"{item.name}预存", account, mask, None, None, fields))
-    if not lines:
-        frame.slots.pop("bills", None)
-        return await choose_bills(scene, context, frame)
+    assert lines, "choose_bills leaves a bill or an amount"
     return await price(context, lines, frame)
 
 
-def bill_label(bill: Bill) -> str:
-    """Return one line of the list: what, for when, how much."""
-    what = " ".join(part for part in (bill.period or "", bill.title) if part)
-    held = "（支付中）" if bill.held_by else ""
-    return f"{what} {format_yuan(bill.total)} 元{held}".strip()
+def _fields(frame: Frame, keys: list[str]) -> dict[str, str]:
+    return {key: frame.slots[key].value for key in keys if key in frame.slots}
 
 
 BILL_STEPS: tuple[Step, ...] = (
+    hear_account,
+    recall,
     choose_item,
-    choose_account,
+    be_open,
+    ask_account,
     give_fields,
     find_bills,
     choose_bills,

@@ -1,30 +1,74 @@
-"""Steps that several shapes share: which item, and what it costs."""
+"""Steps that several shapes share: which item, is it open, what it costs, and how a refusal can be mended."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from bot.billers.items import AmountRule, BillItem
 from bot.billers.port import Later, Line, Quote, Refusal
+from bot.dialogue.acts import Act
+from bot.dialogue.reading import read_field
 from bot.dialogue.scene import Context, Scene
 from bot.dialogue.session import Frame, Slot
-from bot.dialogue.steps import Abort, Ask, Menu, Option, Outcome, Pay
-from bot.kernel.money import format_yuan
+from bot.dialogue.steps import Abort, Again, Ask, Done, Menu, Option, Outcome, Pay
+from bot.kernel.clock import SHANGHAI
+
+_OFFERED: Final = 9
+# Which slots to fill anew after a refusal; then the bills are looked at again.
+_CHOOSE_AGAIN: Final = {
+    "oldest_first": ("bills", "amount"),
+    "one_at_a_time": ("bills", "amount"),
+    "bill_twice": ("bills", "amount"),
+    "bill_gone": ("bills", "amount"),
+    "too_many": ("bills", "amount"),
+    "whole_bill": ("amount",),
+    "bill_changed": (),
+}
+
+
+async def hear_account(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
+    """Take the account out of the sentence that opened the frame, if an item of the scene accepts its form."""
+    if not frame.heard or frame.get("account"):
+        return None
+    for item in await context.catalogue.items(scene.key, context.merchants):
+        field = item.definition.account
+        if field is None or frame.get("item") not in (None, item.id):
+            continue
+        value = read_field(field, "", frame.heard)
+        if value is not None:
+            frame.slots.setdefault("item", Slot(item.id, "default"))
+            frame.slots["account"] = Slot(value)
+            break
+    frame.heard = {name: said for name, said in frame.heard.items() if name not in ("account", "plate", "phone")}
+    return None
 
 
 async def choose_item(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
-    """Settle which bill item is meant: the only one, the one of a saved account, or a numbered choice."""
+    """Settle which bill item is meant: the only one there is, or a numbered choice."""
     if frame.get("item"):
         return None
     items = await context.catalogue.items(scene.key, context.merchants)
     if not items:
         return Abort("scene_not_here", {"scene": scene.name})
     if len(items) > 1:
-        saved = await context.saved.of(context.customer_id, scene.key)
-        if len({account.item_id for account in saved}) == 1 and any(i.id == saved[0].item_id for i in items):
-            frame.slots["item"] = Slot(saved[0].item_id, "saved")
-            return None
-        options = tuple(Option(f"{item.merchant_short_name} {item.name}", item.id) for item in items[:9])
+        options = tuple(Option(item.id, f"{item.merchant_short_name} {item.name}") for item in items[:_OFFERED])
         return Menu("item", "choose_item", options, {"scene": scene.name})
     frame.slots["item"] = Slot(items[0].id, "default")
+    return None
+
+
+async def be_open(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
+    """Say at once when nothing can be paid now, before the customer has typed anything for it."""
+    item = await chosen_item(context, frame)
+    if frame.act is Act.QUERY:
+        return None
+    if item.state != "active":
+        return Abort("refused_item_paused", {"item": item.name})
+    outage, hours = item.definition.outage_at(context.at), item.definition.hours
+    if outage is not None:
+        until = f"{outage.ends.astimezone(SHANGHAI):%m-%d %H:%M}"
+        return Abort("refused_outage", {"item": item.name, "until": until, "reason": outage.reason})
+    if not hours.covers(context.at):
+        return Abort("refused_closed_hours", {"opens": f"{hours.opens:%H:%M}", "closes": f"{hours.closes:%H:%M}"})
     return None
 
 
@@ -34,41 +78,47 @@ async def chosen_item(context: Context, frame: Frame) -> BillItem:
 
 
 async def price(context: Context, lines: Sequence[Line], frame: Frame) -> Outcome:
-    """Ask the biller for a quote and turn its answer into what the customer sees."""
-    item_id = lines[0].item_id
-    biller = await context.billers.biller(item_id)
+    """Ask the biller for a quote, unless the one that was shown still holds."""
+    if frame.quote is not None and frame.quote.expires_at > context.at:
+        return Pay(frame.quote)
+    biller = await context.billers.biller(lines[0].item_id)
     quote = await biller.quote(lines, context.at, frame.get("store"))
     if isinstance(quote, Later):
-        return Abort("biller_later", {})
+        return Abort("biller_later")
     if isinstance(quote, Refusal):
-        return await _refused(context, quote, frame)
+        return await mend(context, quote, frame)
+    assert isinstance(quote, Quote), "a biller's answers are a closed set"
     frame.quote = quote
     return Pay(quote)
 
 
-async def _refused(context: Context, refusal: Refusal, frame: Frame) -> Outcome:
+async def mend(context: Context, refusal: Refusal, frame: Frame) -> Outcome:
     """Let the customer mend what can be mended; end the frame where nothing can."""
-    if refusal.code == "bill_held":
-        order = await context.orders.live(str(refusal.facts.get("order_id", "")), context.customer_id)
-        if order is not None:
-            return Abort("order_waiting", {"order": order})
-    if refusal.code == "amount_range":
-        frame.slots.pop("amount", None)
-        return Ask("amount", "amount_range", "amount", refusal.facts)
-    if refusal.code in ("oldest_first", "whole_bill", "one_at_a_time"):
-        frame.slots.pop("bills", None)
-        frame.slots.pop("amount", None)
-    if refusal.code in ("bill_changed", "bill_gone"):
-        frame.slots.pop("bills", None)
+    frame.quote = None
+    if refusal.code == "quote_expired":
         frame.found = None
+        return Again("quote_expired")
+    if refusal.code == "amount_range":
+        frame.drop("amount")
+        return Ask("amount", "amount_range", "amount", refusal.facts)
+    if refusal.code == "bill_held":
+        return await _held(context, refusal, frame)
+    if refusal.code in _CHOOSE_AGAIN and frame.found is not None:
+        frame.drop(*_CHOOSE_AGAIN[refusal.code])
+        if refusal.code != "oldest_first":
+            frame.found = None
+        return Again(f"refused_{refusal.code}", refusal.facts)
     return Abort(f"refused_{refusal.code}", refusal.facts)
 
 
-def line_of(frame: Frame, item: BillItem, quote: Quote | None = None) -> str:
-    """Return how the payee of an item is named before any payment."""
-    return quote.payee if quote else item.merchant_name
+async def _held(context: Context, refusal: Refusal, frame: Frame) -> Outcome:
+    """Lead to the customer's own waiting order; of another customer's nothing is told but that there is one."""
+    for order in await context.orders.waiting(context.customer_id, frame.get("item")):
+        if order.id == refusal.facts.get("order_id"):
+            return Done("order_waiting", {"order": order})
+    return Abort("refused_bill_held")
 
 
 def preset_options(rule: AmountRule) -> tuple[Option, ...]:
     """Return the offered amounts as numbered choices."""
-    return tuple(Option(f"{format_yuan(fen)} 元", str(fen)) for fen in rule.presets[:8])
+    return tuple(Option(str(fen), amount=fen) for fen in rule.presets[:_OFFERED])

@@ -1,0 +1,1 @@
+"""Tests of the conversation: scripted, random, and part by part."""
