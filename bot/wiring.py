@@ -77,7 +77,7 @@ from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, SurplusDeliver
 from bot.workers.receipt import ReceiptDeliverer
 from bot.workers.rounds import Round, keep_running, run_rounds
 from bot.workers.sweep import sweep_rounds
-from bot.workers.upkeep import key_rounds, seal_rounds, token_rounds
+from bot.workers.upkeep import balance_rounds, key_rounds, seal_rounds, token_rounds
 
 # How long turns under way may take to end when the process stops, in seconds.
 _DRAIN: Final = 5.0
@@ -433,6 +433,7 @@ def rounds(house: House) -> Sequence[Round]:
     """Return what a worker does again and again."""
     return (
         *sweep_rounds(house.payments.sweeper),
+        *balance_rounds(house.database, house.clock),
         *seal_rounds(house.database, house.vault, house.clock),
         *token_rounds([client.refresh for client in house.clients.values()]),
     )

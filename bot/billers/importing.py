@@ -183,6 +183,8 @@ class BillImport:
             part = await self._database.effect(work)
         except _DryRun as rolled_back:
             part = rolled_back.part
+            # Else its frames would keep the whole batch until the collector comes by.
+            rolled_back.__traceback__ = None
         total.accepted += part.accepted
         total.unchanged += part.unchanged
         faults = [line for line in batch if isinstance(line, Fault)]

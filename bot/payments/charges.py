@@ -155,6 +155,9 @@ class Charges:
                 charge = await self._upstream.create(charge)
         handover = requests.open_handover(self._vault, charge)
         if charge.state == "pending" and handover is not None:
+            # Bridge parameters carry a time; a page that is loaded again gets them signed anew.
+            reference = requests.reference(self._vault, charge)
+            handover = self._gateways.get(charge.gateway).renew(reference, handover)
             return Ready(charge.id, charge.out_trade_no, charge.way, handover, charge.expires_at)
         if charge.state == "paid":
             return AlreadyPaid(charge.order_id)

@@ -228,6 +228,10 @@ class Gateway(Protocol):
 
     async def create(self, charge: NewCharge) -> Created | Paid | Declined | Unknown: ...
 
+    def renew(self, charge: ChargeRef, handover: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the handover of an earlier create fit for use now; pure computation, as for a page loaded again."""
+        ...
+
     async def query(self, charge: ChargeRef) -> ChargeFact: ...
 
     async def close(self, charge: ChargeRef) -> ChargeFact:

@@ -5,11 +5,13 @@ from functools import partial
 from typing import Final
 
 from bot.kernel.clock import Clock
+from bot.ledger.balances import checkpoint
 from bot.storage.port import Database
 from bot.storage.vault import Vault
 from bot.trail.sealing import SEALED_TABLES, seal
 from bot.workers.rounds import Round
 
+_BALANCES_EVERY: Final = 600.0
 _SEAL_EVERY: Final = 60.0
 # A gateway's refresh limits itself; asking often only shortens the wait after a failed download.
 _KEYS_EVERY: Final = 30.0
@@ -25,6 +27,16 @@ def seal_rounds(database: Database, vault: Vault, clock: Clock) -> Sequence[Roun
     return [
         Round(f"seals of {table}", _SEAL_EVERY, partial(seal, database, table, vault, clock)) for table in SEALED_TABLES
     ]
+
+
+def balance_rounds(database: Database, clock: Clock) -> Sequence[Round]:
+    """Return the round that writes checkpoints of balances, so that asking for one never walks the whole ledger."""
+
+    async def checkpoints() -> int:
+        await checkpoint(database, clock.now())
+        return 0
+
+    return [Round("balances", _BALANCES_EVERY, checkpoints)]
 
 
 def key_rounds(refresh: Sequence[Refresh]) -> Sequence[Round]:

@@ -125,6 +125,9 @@ class ScriptedGateway:
         self.requests.append(charge)
         return await self._call("create", charge.out_trade_no, lambda: self._create(charge))
 
+    def renew(self, charge: ChargeRef, handover: Mapping[str, str]) -> Mapping[str, str]:
+        return handover
+
     async def query(self, charge: ChargeRef) -> ChargeFact:
         return await self._call("query", charge.out_trade_no, lambda: self._state(charge.out_trade_no))
 

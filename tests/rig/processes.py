@@ -25,15 +25,18 @@ class Proc:
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     log: Path
+    kills: int = 0
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
+        # Without its bytecode a start takes seconds of compiling, which is not what a restart costs anybody.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         with self.log.open("ab") as sink:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *self.arguments,
                 cwd=ROOT,
-                env={**os.environ, **self.environment},
+                env={**inherited, **self.environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
@@ -43,6 +46,13 @@ class Proc:
         if self.process is not None and self.process.returncode is None:
             self.process.send_signal(signal.SIGKILL)
             await self.process.wait()
+            self.kills += 1
+
+    def died(self) -> str:
+        """Return what a process that ended by itself said last; empty while it runs."""
+        if self.process is None or self.process.returncode is None:
+            return ""
+        return f"{self.name} ended with {self.process.returncode}: {self.log.read_text(encoding='utf-8')[-2000:]}"
 
     async def end(self) -> None:
         """Stop in order, by force when it takes too long."""
@@ -91,14 +101,15 @@ async def _first_json_line(log: Path) -> Mapping[str, str]:
     raise AssertionError(f"the simulators did not start: {log.read_text(encoding='utf-8')[-2000:]}")
 
 
-async def until_ready(session: aiohttp.ClientSession, url: str) -> None:
+async def until_ready(session: aiohttp.ClientSession, url: str, web: Proc) -> None:
     """Wait until the application says that it can take requests."""
     for _ in range(int(START_SECONDS / 0.05)):
         try:
             async with session.get(f"{url}/readyz") as answer:
                 if answer.status == 200:
                     return
-        except aiohttp.ClientError:
+        except (aiohttp.ClientError, OSError):
             pass
+        assert not web.died(), web.died()
         await asyncio.sleep(0.05)
-    raise AssertionError("the application did not become ready")
+    raise AssertionError(f"the application did not become ready: {web.log.read_text(encoding='utf-8')[-2000:]}")
