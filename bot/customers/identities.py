@@ -1,6 +1,6 @@
 """Recognises a customer by the name that a channel or wallet gives, and links names that share a unionid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bot.kernel.clock import Clock, to_micros
@@ -59,7 +59,7 @@ class Address:
 
     channel: str
     account: str
-    subject: str
+    subject: str = field(repr=False)
     script: str
 
 
@@ -70,7 +70,7 @@ class _Name:
     channel: str
     account: str
     subject_hash: str
-    subject: str
+    subject: str = field(repr=False)
     union_hash: str | None
 
     @property

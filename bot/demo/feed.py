@@ -168,7 +168,9 @@ async def _follow_books(feed: Feed, books: Books, database: Database, clock: Clo
 
 def brief(text: str) -> str:
     """Return words fit for a screen that anybody may look at."""
-    return shorten(_LONG.sub(lambda found: f"…{found[0][-6:]}", redact_text(text)), _TITLE_CHARS)
+    # Cut first: what a stranger wrote may be long.
+    text = redact_text(text[: 2 * _TITLE_CHARS])
+    return shorten(_LONG.sub(lambda found: f"…{found[0][-6:]}", text), _TITLE_CHARS)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -42,11 +42,12 @@ _NOT_LETTERS: Final = re.compile(r"[^a-z0-9]")
 _ID_NUMBER: Final = re.compile(r"(?<!\d)\d{17}[\dXx](?![\dXx])")
 _LONG_CODE: Final = re.compile(r"(?<![0-9A-Za-z])\d{16,24}(?![0-9A-Za-z])")
 _PHONE: Final = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
-# A secret inside a text: a query string, a header, or a dump of JSON.
+# A secret inside a text: a query string, a header, or a dump of JSON. It begins at the telling word itself and every
+# part of it is bounded, so that the time is linear in a text that a stranger may have written.
 _ASSIGNED: Final = re.compile(
     r"""(?ix)
-    ( [\w-]* (?: secret | token | openid | unionid | passwo?r?d | signature | paysign | auth_?code | authorization
-               | api_?key | aes_?key | private_?key ) [\w-]* ["']? \s* [=:] \s* (?: ["'] | Bearer\s | Basic\s )? )
+    ( (?: secret | token | openid | unionid | passwo?r?d | signature | paysign | auth_?code | authorization
+        | api_?key | aes_?key | private_?key ) [\w-]{0,40} ["']? \s{0,8} [=:] \s{0,8} (?: ["'] | Bearer\s | Basic\s )? )
     ( [^&\s"',;}<]+ )
     """
 )

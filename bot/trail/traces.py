@@ -120,12 +120,19 @@ class Traces:
         while left > 0 and self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(_BATCH, left, len(self._waiting)))]
             left -= len(batch)
-            try:
-                await self._database.effect(partial(_write, notes=batch))
-            except BaseException:
+            await self._write(batch)
+
+    async def _write(self, batch: Sequence[Note]) -> None:
+        writing = asyncio.ensure_future(self._database.effect(partial(_insert, notes=batch)))
+        try:
+            await asyncio.shield(writing)
+        except BaseException:
+            # Who is cancelled is not told whether the commit went through, so it comes to its end before we leave.
+            await asyncio.wait((writing,))
+            if writing.cancelled() or writing.exception() is not None:
                 self._waiting.extendleft(reversed(batch))
                 self._make_room()
-                raise
+            raise
 
     async def _flush_quietly(self) -> None:
         if self._dropped:
@@ -153,7 +160,7 @@ class Traces:
         return [(from_micros(row["at"]), row["room"], row["what"], row["text"], row["detail"]) for row in rows]
 
 
-async def _write(tx: Tx, notes: Sequence[Note]) -> None:
+async def _insert(tx: Tx, notes: Sequence[Note]) -> None:
     if tx.engine == "postgresql":
         await tx.execute(
             _INSERT_MANY,

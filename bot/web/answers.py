@@ -5,11 +5,10 @@ from typing import Final
 
 from aiohttp import web
 
+from bot.web.serving import SERVER
 from bot.words.render import default_renderer, render_page
 from bot.words.scripts import Script
 
-# Ours to give: aiohttp's own name tells its version and Python's.
-SERVER: Final = "scenepay"
 # What every answer carries.
 COMMON: Final = {
     "X-Content-Type-Options": "nosniff",

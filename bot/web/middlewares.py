@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from typing import Final
 
-from aiohttp import web, web_response
+from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bot.kernel.clock import Clock
@@ -11,7 +11,8 @@ from bot.kernel.errors import BotError
 from bot.kernel.ids import new_id
 from bot.outside.logging import bind_trace, get_logger
 from bot.outside.metrics import Metrics
-from bot.web.answers import SERVER, answer_json, complete, page
+from bot.web.answers import answer_json, complete, page
+from bot.web.serving import tame
 
 log = get_logger(__name__)
 
@@ -75,8 +76,7 @@ def add_headers(app: web.Application, *, secure: bool) -> None:
         complete(response, request.get(TRACE, ""), secure=secure)
 
     app.on_response_prepare.append(prepare)
-    # What is no HTTP at all is answered by aiohttp itself, and no hook of ours is asked.
-    web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]  # The constant has no other door.
+    tame()
 
 
 async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:

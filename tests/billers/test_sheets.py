@@ -5,7 +5,6 @@ import csv
 import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,25 +13,14 @@ from hypothesis import strategies as st
 from bot.billers import sheets
 from bot.billers.cells import COLUMNS_MAX, FORMULA, TOO_LONG, TOO_WIDE, UNREADABLE, Cell, Trouble, text_cell
 from bot.billers.sheets import opened
-from bot.kernel.errors import BadRequest
+from tests.billers.workbooks import problem, read
 
 TEXT = "账单号,户名\nB1,陈晓明\n"
-
-
-def read(path: Path) -> list[tuple[int, Any]]:
-    with opened(path) as found:
-        return [(number, cells if isinstance(cells, Trouble) else list(cells)) for number, cells in found.rows]
 
 
 def saved(path: Path, body: bytes, name: str = "bills.csv") -> Path:
     (path / name).write_bytes(body)
     return path / name
-
-
-def problem(path: Path) -> str:
-    with pytest.raises(BadRequest) as refused:
-        read(path)
-    return refused.value.code
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "gbk"])

@@ -3,7 +3,14 @@
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
+
+import pytest
+
+from bot.billers.cells import Trouble
+from bot.billers.sheets import opened
+from bot.kernel.errors import BadRequest
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -46,6 +53,19 @@ def styles(*formats: str | int) -> str:
         f'<styleSheet xmlns="{MAIN}"><numFmts>{listed}</numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs>'
         f"<cellXfs>{cells}</cellXfs></styleSheet>"
     )
+
+
+def read(path: Path) -> list[tuple[int, Any]]:
+    """Every row of a file with its number; cells as a list, so that they can be compared."""
+    with opened(path) as found:
+        return [(number, cells if isinstance(cells, Trouble) else list(cells)) for number, cells in found.rows]
+
+
+def problem(path: Path) -> str:
+    """Why a file is no sheet."""
+    with pytest.raises(BadRequest) as refused:
+        read(path)
+    return refused.value.code
 
 
 QUOTES = {'"': "&quot;"}

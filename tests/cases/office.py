@@ -1,6 +1,7 @@
 """A desk over a world of payments, with the short ways that its tests take again and again."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from bot.cases.book import Case, CaseOpener, open_case, show, waiting
 from bot.cases.desk import Desk
 from bot.jobs.port import Job
 from bot.kernel.clock import from_micros
-from tests.payments.world import World
+from tests.payments.world import START, World
 
 
 @dataclass(slots=True)
@@ -71,3 +72,8 @@ class Office:
 
 def open_office(world: World) -> Office:
     return Office(world, Desk(world.database, actions(world.policy), world.clock))
+
+
+def a_case(facts: Mapping[str, Any], kind: str = "customer") -> Case:
+    """A case that lies in no table."""
+    return Case("cas_1", kind, "k", "ord_1", facts, "open", None, None, None, None, "trc_1", START, START)

@@ -29,3 +29,11 @@ async def shared(pg_url: str) -> AsyncIterator[Database]:
     opened = await connect(pg_url, SystemClock())
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def alone(sqlite_url: str) -> AsyncIterator[Database]:
+    """A database for tests of what no engine can change."""
+    opened = await connect(sqlite_url, SystemClock())
+    yield opened
+    await opened.close()

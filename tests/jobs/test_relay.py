@@ -158,6 +158,10 @@ class Counting:
 class TestRest:
     """A relay with nothing to do asks seldom, however often it is woken."""
 
+    @pytest.fixture
+    def database(self, alone: Database) -> Database:
+        return alone
+
     async def test_signals_of_nothing_cost_few_claims(self, database: Database) -> None:
         counting = Counting(database)
         async with working(relay(counting, Postman(), pace=replace(FAST, breath=0.02, beat=10.0))):
@@ -200,6 +204,10 @@ class TestRest:
 
 
 class TestFailure:
+    @pytest.fixture
+    def database(self, alone: Database) -> Database:
+        return alone
+
     async def test_an_attempt_that_failed_comes_again_on_its_schedule(self, database: Database) -> None:
         answers: list[Any] = [Again("later"), Busy("later"), ValueError("a mistake of ours")]
 

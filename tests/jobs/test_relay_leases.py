@@ -4,6 +4,8 @@ import asyncio
 import time
 from dataclasses import replace
 
+import pytest
+
 from bot.jobs.port import Again, Dead, Done, Job
 from bot.storage.port import Database
 from tests.jobs.rig import (
@@ -133,6 +135,10 @@ class TestLeases:
 
 
 class TestEnd:
+    @pytest.fixture
+    def database(self, alone: Database) -> Database:
+        return alone
+
     async def test_what_is_under_way_may_finish(self, database: Database) -> None:
         async def delivery(_: Job) -> Done:
             await asyncio.sleep(0.2)

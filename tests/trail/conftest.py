@@ -27,5 +27,13 @@ async def database(database_url: str, clock: ManualClock) -> AsyncIterator[Datab
 
 
 @pytest.fixture
+async def alone(sqlite_url: str, clock: ManualClock) -> AsyncIterator[Database]:
+    """A database for tests of what no engine can change."""
+    opened = await connect(sqlite_url, clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
 def vault() -> Vault:
     return Vault.from_secrets([Secret("a secret of the tests, at least 32 long")])

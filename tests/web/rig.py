@@ -1,4 +1,4 @@
-"""The web over real rooms, with a scripted gateway and a scripted wallet behind it: what a browser meets, and no more."""
+"""The web over real rooms, with a scripted gateway and a scripted wallet behind it."""
 
 import json
 import re

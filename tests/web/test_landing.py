@@ -291,3 +291,10 @@ async def test_a_stopped_code_is_still_drawn(shop: Shop, phone: Browser) -> None
     await shop.execute("UPDATE code_tokens SET state = 'revoked'")
 
     assert (await phone.get(f"/q/{shop.code}.svg")).status == 200
+
+
+async def test_what_was_typed_comes_back_as_text(shop: Shop, phone: Browser) -> None:
+    nonce = (await phone.sign_in(f"/q/{shop.code}")).nonce
+    page = await phone.type_amount('"><b>1</b>', nonce, accept="text/html")
+
+    assert page.status == 409 and 'value="&#34;&gt;&lt;b&gt;1&lt;/b&gt;"' in page.text

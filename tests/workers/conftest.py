@@ -1,4 +1,4 @@
-"""A world to pay in, once for each engine, and a customer who can be written to."""
+"""A world to pay in, on one engine: whatever differs between the two is tested in the rooms below."""
 
 from collections.abc import AsyncIterator
 
@@ -16,8 +16,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def database(database_url: str, clock: ManualClock) -> AsyncIterator[Database]:
-    opened = await connect(database_url, clock)
+async def database(sqlite_url: str, clock: ManualClock) -> AsyncIterator[Database]:
+    opened = await connect(sqlite_url, clock)
     try:
         await opened.effect(populate)
         yield opened
