@@ -46,7 +46,7 @@ async def quote(
         raise ValueError("a quote is about one item")
     item = await catalogue.item(lines[0].item_id)
     store = await catalogue.store(store_id) if store_id is not None else None
-    refusal = _unavailable(item, store, at) or _misshapen(item, lines)
+    refusal = unavailable(item, at, store) or _misshapen(item, lines)
     if refusal is not None:
         return refusal
     owed: dict[str, Owed] = {}
@@ -60,8 +60,8 @@ async def quote(
     return _wrong(item, lines, owed) or _quote(item, [_fresh(line, owed) for line in lines], at, store_id)
 
 
-def _unavailable(item: BillItem, store: Store | None, at: datetime) -> Refusal | None:
-    """Tell why nothing at all is taken now."""
+def unavailable(item: BillItem, at: datetime, store: Store | None = None) -> Refusal | None:
+    """Tell why nothing at all is taken now: ``item_paused``, ``outage`` or ``closed_hours``; None when it is."""
     paused = Refusal("item_paused", {"item": item.name})
     if item.state != "active":
         return paused

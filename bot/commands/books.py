@@ -4,9 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from bot.billers import invariants as hosted
 from bot.billers.importing import BillImport, Report
 from bot.cases.desk import name_of
 from bot.commands.common import Commands, add_command, opened
+from bot.ledger import invariants as ledger
 from bot.payments import invariants
 from bot.payments.policy import Policy
 from bot.trail.sealing import SEALED_TABLES, verify
@@ -36,7 +38,10 @@ async def _audit(_: argparse.Namespace) -> int:
 async def audit_house(house: House) -> list[str]:
     """Return a line for each broken invariant, with the offending ids; an empty list means that the books are clean."""
     now = house.clock.now()
-    findings = await invariants.inspect(house.database, now, Policy())
+    findings = [
+        *await invariants.inspect(house.database, now, Policy()),
+        *await ledger.inspect(house.database, now, hosted.CHECKS),
+    ]
     broken = [f"{finding.check} ({finding.count}): {', '.join(finding.ids)}" for finding in findings]
     totals = await invariants.totals(house.database)
     broken.extend(f"totals: {total}" for total in totals if not total.balanced)

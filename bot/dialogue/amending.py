@@ -46,6 +46,10 @@ class Amending:
         if said:
             turn.took = ",".join(said)
             _put(frame, definition, {name: value for name, value in said.items() if frame.get(name) != value})
+            if meant.scene is not None and meant.act in (Act.PAY, Act.QUERY) and not _correcting(simple):
+                # A whole request (查电费 0512345678), said while another of its kind was open.
+                frame.act, frame.found = meant.act, None
+                return ""
             return "" if said.keys() <= {"amount", "bills"} else "amended"
         anew = self._asked_anew(definition, simple, words)
         if anew and anew in frame.slots:
@@ -61,10 +65,10 @@ class Amending:
             frame.found = frame.quote = None
 
     async def ask_again(self, frame: Frame, meant: Understanding) -> None:
-        """Take the wish to pay (or to look) once more: the act counts, and so does what came with it."""
+        """Take the wish to pay (or to look) once more, and look afresh; what came with it counts."""
         if frame.awaiting is not None and frame.awaiting.kind == "confirm":
             frame.drop("bills")
-        frame.act = meant.act
+        frame.act, frame.found, frame.quote = meant.act, None, None
         frame.heard = {name: str(value) for name, value in meant.slots.items()}
 
     async def _definition(self, turn: Turn, frame: Frame) -> ItemDefinition | None:

@@ -19,7 +19,7 @@ SIMPLER: Final = str.maketrans(
 )
 # Typos of the same sound, dialect and abbreviations, each with what is meant (domain.md §3.2).
 TYPOS: Final = (
-    (re.compile(r"教(?=[电水气物学话房取供暖]|费)"), "交"),
+    (re.compile(r"教(?=电费|水费|气费|物业|学费|话费|房租|取暖|供暖)"), "交"),
     (re.compile(r"[冲沖](?=话|值|[\d一二三五十百两]|电费|手机)"), "充"),
     (re.compile(r"纳费"), "缴费"),
     (re.compile(r"咋么"), "怎么"),
@@ -34,7 +34,7 @@ TYPOS: Final = (
     (re.compile(r"欠好好多|欠好多"), "欠多少"),
     (re.compile(r"^df$"), "电费"),
     # 交水, 查电: the fee is meant; not 交水池, 查电话.
-    (re.compile(r"(?<=[交缴买购查欠])([电水气])(?![话视费器池表卡网源务厂影])"), r"\1费"),
+    (re.compile(r"(?<=[交缴买购查欠])([电水气])(?![话视信费器池表卡网源务厂影电])"), r"\1费"),
 )
 
 # In this order: the first act whose cue is found is meant. Each cue is a regular expression on simplified text.
@@ -98,7 +98,7 @@ CUES: Final[tuple[tuple[Act, re.Pattern[str]], ...]] = (
         Act.QUERY,
         re.compile(
             r"查|看看|看一下|看下|多少|欠|余额|还有几|要交吗|交了没|到期|账单|剩多少|"
-            r"how much|balance|check|owe|my .{0,20}bill"
+            r"how much|balance|check|owe|(?<!pay )my .{0,20}bill"
         ),
     ),
     (

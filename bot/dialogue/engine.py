@@ -1,5 +1,6 @@
 """The conversation's door: an event comes in, the turn is held, a reply goes out."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,7 @@ from bot.billers.port import Directory
 from bot.customers.accounts import SavedAccounts
 from bot.customers.identities import Identities
 from bot.dialogue import cues
-from bot.dialogue.acts import Act
+from bot.dialogue.acts import Act, Heard
 from bot.dialogue.event import Event, Followed, Happening, Left, Noted, Pictured, Placed, Pressed, Said, Scanned
 from bot.dialogue.reply import SILENCE, HandOff, Part, Reply, Text
 from bot.dialogue.scene import Context, Lookups, Orders, Scene
@@ -33,6 +34,7 @@ PERSON: Final = timedelta(minutes=30)
 _REMEMBERED: Final = 20
 # A customer's message is never longer than this to us.
 _READ_MAX: Final = 600
+_NAME: Final = re.compile(r"[\u4e00-\u9fff·]{2,4}")
 _NAME_MAX: Final = 6
 _PERSONAL: Final = frozenset({"field", "text"})
 
@@ -81,22 +83,26 @@ class Engine:
 
     async def _turn(self, state: State, event: Event) -> Reply:
         await self._recognise(state, event)
-        self._note_arrival(state, event)
         what = event.what
         if isinstance(what, Followed) or (isinstance(what, Scanned) and what.first):
             await self._reachable(event, True)
         turn = Turn(state, self._context(state, event), self._p.say)
         if isinstance(what, Said):
-            await self._said(turn, what)
-        elif isinstance(what, Pictured | Placed):
+            await self._said(turn, event, what)
+            return self._reply(turn, event)
+        self._note(event, f"pressed: {masked(what.key)}" if isinstance(what, Pressed) else type(what).__name__.lower())
+        if isinstance(what, Pictured | Placed):
             self._shown(turn, what)
         else:
             state.person_until = None
             await self._done(turn, what)
         return self._reply(turn, event)
 
-    async def _said(self, turn: Turn, what: Said) -> None:
+    async def _said(self, turn: Turn, event: Event, what: Said) -> None:
         state, text = turn.state, what.text[:_READ_MAX]
+        heard = self._p.talk.understand(text)
+        told = _masked(state, text, heard)
+        self._note(event, f"{what.by}: {told}")
         await self._follow_script(state, text)
         if self._person_answers(turn):
             if not cues.BACK.match(cues.simple(text)):
@@ -106,8 +112,8 @@ class Engine:
             return
         state.person_until = None
         # Before the turn, so that a case that it opens holds these words too; their answer's place is known after.
-        state.transcript.append(("customer", self._masked(state, text)))
-        await self._p.talk.hear(turn, text)
+        state.transcript.append(("customer", told))
+        await self._p.talk.hear(turn, text, heard)
         if turn.took:
             state.transcript[-1] = ("customer", f"({turn.took})")
 
@@ -205,19 +211,16 @@ class Engine:
         self._p.trail.note(event.trace_id, "reply", outline(text) or "silence", {"messages": turn.codes})
         return Reply(tuple(parts))
 
-    def _note_arrival(self, state: State, event: Event) -> None:
-        what = event.what
-        title = type(what).__name__.lower()
-        if isinstance(what, Said):
-            title = f"{what.by}: {self._masked(state, what.text[:_READ_MAX])}"
-        elif isinstance(what, Pressed):
-            title = f"pressed: {masked(what.key)}"
+    def _note(self, event: Event, title: str) -> None:
+        """Note that something came in."""
         self._p.trail.note(event.trace_id, "webhook", title, {"channel": event.channel, "account": event.account})
 
-    @staticmethod
-    def _masked(state: State, text: str) -> str:
-        """Return words as they may be written down: not at all where a name or number was asked for."""
-        return f"({len(text)} characters)" if _personal(state) else masked(text)
+
+def _masked(state: State, text: str, heard: Heard) -> str:
+    """Return words as they may be written down: not at all where a name or number was asked for or may stand."""
+    if _personal(state) or (heard.first.act is Act.OOS and _NAME.fullmatch(text.strip())):
+        return f"({len(text)} characters)"
+    return masked(text)
 
 
 def _personal(state: State) -> bool:

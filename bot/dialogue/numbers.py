@@ -73,7 +73,8 @@ def _digits_of(run: re.Match[str]) -> str:
 
 _UNIT: Final = r"元|块钱|块|塊錢|塊|圆|圓|蚊|rmb|cny|yuan|kuai"
 _ARABIC: Final = r"\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d{1,9}(?:\.\d{1,2})?"
-_MIXED: Final = rf"(?:{_ARABIC})(?:[万萬千百]{_DIGIT}{{0,2}}[千百]?)?|[{_HAN}]+(?:[点點]{_DIGIT}{{1,2}})?"
+_SAID: Final = rf"(?<![{_HAN}])[{_HAN}]{{1,16}}(?:[点點]{_DIGIT}{{1,2}})?"
+_MIXED: Final = rf"(?:{_ARABIC})(?:[万萬千百]{_DIGIT}{{0,2}}[千百]?)?|{_SAID}"
 # 两块五, 12元8角5分; a digit before a counter (50块3笔) is none of the amount.
 _JIAO: Final = (
     rf"(?:\s*(?P<jiao>{_DIGIT})\s*[毛角]?(?:\s*(?P<fen>{_DIGIT})分?)?(?![{_HAN}\d.个笔月号年户栋天次人份张期]))?"
@@ -91,12 +92,14 @@ _AFTER_VERB: Final = re.compile(
     r"(?:充值?|交|缴|付款?|存|捐|储值|買|买)\s*(?P<number>\d{1,6}(?:\.\d{1,2})?|"
     rf"[{_HAN}]*[十百千万拾佰仟萬][{_HAN}]*)(?![\d{_HAN}.,，、~到至个笔月号年栋幢楼单室户份期次天和跟-])"
 )
+# A space between two digits parts two numbers.
+_SPACES: Final = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
 _FAR_TOO_LONG: Final = 40
 
 
 def parse_amount(text: str) -> int | None:
     """Return the fen of a message that is an amount and nothing else: ``50``, ``12.5元``, ``一百二``, ``两块五``."""
-    compact = text.strip().replace(" ", "").rstrip("。.!！,，")
+    compact = _SPACES.sub("", text).rstrip("。.!！,，")
     if not compact or len(compact) > _FAR_TOO_LONG:
         return None
     match = _WHOLE.fullmatch(compact)
@@ -155,7 +158,7 @@ _RANGE: Final = re.compile(rf"^第?{_COUNT}{_COUNTED}?\s*(?:-|~|到|至)\s*第?{
 _FIRST: Final = re.compile(rf"^前(?:面)?{_COUNT}{_COUNTED}(?:月)?(?:的)?$")
 _ALL: Final = re.compile(
     r"^(?:我?(?:要|想)?把?)?(?:全部|所有|全都|全|都|一起|一次性?)(?:的)?(?:账单|帳單|费用)?(?:全|都|一起|一次)?"
-    r"(?:选|要|交|缴|繳|付|还|清|结)?(?:清|完|掉|费)?(?:了|吧|上)?$|^all$"
+    r"(?:选|要|交|缴|繳|付|还|清|结)?(?:清|完|掉|费)?了?(?:吧|呀|上)?$|^all$"
 )
 _LAST: Final = re.compile(r"^(?:最后|最後|最新)(?:的)?(?:一|1)?(?:个|個|笔|筆|项|条)?(?:月)?$")
 

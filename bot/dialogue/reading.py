@@ -37,7 +37,7 @@ def read_field(field: InputField, text: str, slots: Mapping[str, str | int]) -> 
 def _candidates(field: InputField, text: str, slots: Mapping[str, str | int]) -> Iterator[str]:
     bare = _ENDS.sub("", _LEAD.sub("", text, count=1))
     labelled = after_label(text, label_words(field))
-    wholes = [part for part in (labelled, bare, text) if part]
+    wholes = [part for part in (labelled, bare, instead(text), text) if part]
     yield from wholes
     if field.form != "plain":
         yield from (said_digits(whole.replace("杠", "-")) for whole in wholes)

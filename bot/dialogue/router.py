@@ -1,7 +1,7 @@
 """Understands messages by the words of the table and of the scenes; a learned router can take its place."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -26,6 +26,7 @@ _PLATE: Final = re.compile(rf"[{_PROVINCES}][a-hj-np-z][·\s]?[a-hj-np-z0-9]{{5,
 _NAME: Final = re.compile(
     r"(?:我叫|姓名[是为:]?|户主[是为:]?|业主(?:姓名)?[是为:]|名字[是叫:])\s*([\u4e00-\u9fff·]{2,6})"
 )
+_LATIN: Final = re.compile(r"[a-z0-9]")
 _READ_MAX: Final = 200
 _MOST: Final = 3
 # How sure one is of a request that names its scene and its act, its act alone, or its scene alone.
@@ -58,15 +59,19 @@ class KeywordRouter:
         weak = {word: topic.key for topic in TOPICS.values() for word in topic.hints}
         self._meant = {word: (key, _STRENGTH_OF_HINT) for word, key in weak.items()}
         self._meant |= {word: (key, 1.0) for word, key in strong.items()}
-        self._words = _any_of(self._meant)
+        # By first character, longer words first: a message is read in one pass, however many words there are.
+        self._words: dict[str, list[str]] = {}
+        for word in sorted(self._meant, key=len, reverse=True):
+            self._words.setdefault(word[0], []).append(word)
         labels = {*_LABELS, *(cues.simple(word) for scene in scenes for word in scene.account_words)}
-        self._account = re.compile(rf"{_any_of(labels).pattern}\s*(?:是|为|:|=)?\s*([0-9a-z][0-9a-z-]{{3,29}})")
+        named = "|".join(map(re.escape, sorted(labels, key=len, reverse=True)))
+        self._account = re.compile(rf"(?:{named})\s*(?:是|为|:|=)?\s*([0-9a-z][0-9a-z-]{{3,29}})")
         self._examples = {cues.simple(text): (Act(act), scene.key) for scene in scenes for text, act in scene.examples}
         self._today = today
 
     def understand(self, text: str) -> Heard:
         """Return the requests of a message; one that holds nothing of ours is out of scope with confidence 0."""
-        simple = cues.simple(text)[:_READ_MAX]
+        simple = cues.simple(text[:_READ_MAX])
         whole = self._one(simple)
         if whole.scene is None or whole.confidence < self.threshold:
             return Heard(whole)
@@ -115,9 +120,15 @@ class KeywordRouter:
         return Understanding(act or Act.PAY, mention.scene, base + more * mention.strength, slots)
 
     def _mentions(self, text: str) -> Iterator[_Mention]:
-        for match in self._words.finditer(text):
-            scene, strength = self._meant[match[0]]
-            yield _Mention(scene, strength, match.start(), match.end())
+        place = 0
+        while place < len(text):
+            word = next((word for word in self._words.get(text[place], ()) if _stands(text, word, place)), None)
+            if word is None:
+                place += 1
+                continue
+            scene, strength = self._meant[word]
+            yield _Mention(scene, strength, place, place + len(word))
+            place += len(word)
 
     def _first(self, text: str) -> str | None:
         return next((mention.scene for mention in self._mentions(text)), None)
@@ -162,14 +173,12 @@ class KeywordRouter:
         return slots
 
 
-def _any_of(words: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern of the words, longer ones first; words of Latin letters match whole words only."""
-    ordered = sorted(words, key=lambda word: (-len(word), word))
-    return re.compile("(?:" + "|".join(_whole(word) for word in ordered) + ")")
-
-
-def _whole(word: str) -> str:
-    return rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])" if word.isascii() else re.escape(word)
+def _stands(text: str, word: str, place: int) -> bool:
+    """Tell whether a word stands at a place; one of Latin letters stands there whole."""
+    if not text.startswith(word, place):
+        return False
+    end = place + len(word)
+    return not word.isascii() or not (_LATIN.match(text, end) or (place and _LATIN.match(text, place - 1)))
 
 
 def _has_act(text: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 
 from bot.billers.items import InputField
 from bot.dialogue import cues
-from bot.dialogue.acts import Act, Router, Understanding
+from bot.dialogue.acts import Act, Heard, Router, Understanding
 from bot.dialogue.after import AfterSales
 from bot.dialogue.amending import Amending
 from bot.dialogue.beside import Beside
@@ -52,15 +52,19 @@ class Talk:
         self._walk = Walk(scenes, self._offers, cashier_url)
         self._amending = Amending(scenes)
 
-    async def hear(self, turn: Turn, text: str) -> None:
-        """Answer what a customer wrote or said."""
+    def understand(self, text: str) -> Heard:
+        """Return what a message may mean, for ``hear``."""
+        return self._router.understand(text)
+
+    async def hear(self, turn: Turn, text: str, heard: Heard) -> None:
+        """Answer what a customer wrote or said, ``heard`` being what the router makes of it."""
         text = normalise(text)
         lapsed = _expire(turn)
         if not text:
             turn.say("unreadable")
         else:
             try:
-                await self._heard(turn, text, lapsed)
+                await self._heard(turn, text, heard, lapsed)
             except NotFound as gone:
                 await self._item_gone(turn, gone)
         await self._go_on(turn)
@@ -91,9 +95,8 @@ class Talk:
 
     # --- what a message is ---------------------------------------------------------------------------------------
 
-    async def _heard(self, turn: Turn, text: str, lapsed: str) -> None:
+    async def _heard(self, turn: Turn, text: str, heard: Heard, lapsed: str) -> None:
         simple = cues.simple(text)
-        heard = self._router.understand(text)
         meant = heard.first
         if meant.act is Act.HUMAN:
             await self._beside.hand_off(turn)

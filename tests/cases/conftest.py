@@ -34,3 +34,14 @@ def world(database: Database, clock: ManualClock) -> World:
 @pytest.fixture
 def office(world: World) -> Office:
     return open_office(world)
+
+
+@pytest.fixture
+async def lone(sqlite_url: str, clock: ManualClock) -> AsyncIterator[Office]:
+    """A desk for tests of what no engine can change."""
+    opened = await connect(sqlite_url, clock)
+    try:
+        await opened.effect(populate)
+        yield open_office(build(opened, clock))
+    finally:
+        await opened.close()

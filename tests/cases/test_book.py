@@ -13,13 +13,13 @@ from tests.cases.office import Office, a_case
 from tests.payments.world import SECRET
 
 
-async def test_a_trouble_told_twice_is_one_case(office: Office) -> None:
-    first = await office.open(amount=1)
-    office.world.clock.advance(60)
-    second = await office.open(amount=2)
+async def test_a_trouble_told_twice_is_one_case(lone: Office) -> None:
+    first = await lone.open(amount=1)
+    lone.world.clock.advance(60)
+    second = await lone.open(amount=2)
 
     assert second == first
-    assert await count_waiting(office.world.database) == 1
+    assert await count_waiting(lone.world.database) == 1
 
 
 async def test_many_who_tell_at_once_open_one_case(office: Office) -> None:
@@ -50,46 +50,46 @@ async def test_a_job_delivered_twice_does_not_open_what_was_closed_meanwhile(off
     assert (await office.told(found_at)).state == "resolved"
 
 
-async def test_a_proposed_case_is_left_to_those_who_work_on_it(office: Office) -> None:
-    case = await office.open(amount=1)
-    await office.desk.propose(case.id, "close", actor="ann", note="x")
-    office.world.clock.advance(60)
-    again = await office.open(amount=2)
+async def test_a_proposed_case_is_left_to_those_who_work_on_it(lone: Office) -> None:
+    case = await lone.open(amount=1)
+    await lone.desk.propose(case.id, "close", actor="ann", note="x")
+    lone.world.clock.advance(60)
+    again = await lone.open(amount=2)
 
     assert (again.state, again.facts) == ("proposed", {"amount": 1})
 
 
-async def test_the_most_urgent_comes_first_and_what_is_resolved_not_at_all(office: Office) -> None:
-    late = await office.open(key="late")
-    office.world.clock.advance(10)
-    patient = await office.open("refund_abnormal", "patient")
-    soon = await office.open(key="soon")
-    done = await office.open(key="done")
-    await office.decide(done, "close")
+async def test_the_most_urgent_comes_first_and_what_is_resolved_not_at_all(lone: Office) -> None:
+    late = await lone.open(key="late")
+    lone.world.clock.advance(10)
+    patient = await lone.open("refund_abnormal", "patient")
+    soon = await lone.open(key="soon")
+    done = await lone.open(key="done")
+    await lone.decide(done, "close")
 
-    assert [case.id for case in await waiting(office.world.database)] == [late.id, soon.id, patient.id]
+    assert [case.id for case in await waiting(lone.world.database)] == [late.id, soon.id, patient.id]
     assert patient.due_at - patient.opened_at == timedelta(hours=48)
-    assert [case.id for case in await waiting(office.world.database, limit=1)] == [late.id]
-    assert await count_waiting(office.world.database) == 3
+    assert [case.id for case in await waiting(lone.world.database, limit=1)] == [late.id]
+    assert await count_waiting(lone.world.database) == 3
 
 
-async def test_an_unknown_case_is_not_found(office: Office) -> None:
+async def test_an_unknown_case_is_not_found(lone: Office) -> None:
     with pytest.raises(NotFound, match="case_unknown"):
-        await show(office.world.database, "cas_x")
+        await show(lone.world.database, "cas_x")
 
 
 class TestWords:
-    async def test_they_lie_sealed_and_open_with_the_key(self, office: Office) -> None:
-        vault = office.world.vault
+    async def test_they_lie_sealed_and_open_with_the_key(self, lone: Office) -> None:
+        vault = lone.world.vault
         words = ["我叫陈晓明", "3-2-501 多交了钱"]
-        case = await office.open("customer", **{SAID: seal_words(vault, words)})
+        case = await lone.open("customer", **{SAID: seal_words(vault, words)})
 
-        row = await office.world.row("SELECT * FROM cases")
+        row = await lone.world.row("SELECT * FROM cases")
         assert "陈晓明" not in str(dict(row)) and "501" not in str(row["facts"])
         assert words_of(vault, case) == tuple(words)
 
-    async def test_no_words_are_no_fault(self, office: Office) -> None:
-        assert words_of(office.world.vault, await office.open()) == ()
+    async def test_no_words_are_no_fault(self, lone: Office) -> None:
+        assert words_of(lone.world.vault, await lone.open()) == ()
 
     @pytest.mark.parametrize("sealed", ["", "not base64!", "AAAA"])
     def test_what_was_altered_opens_nothing(self, sealed: str) -> None:

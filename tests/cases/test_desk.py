@@ -32,16 +32,16 @@ async def test_two_names_and_an_audit_of_both(office: Office) -> None:
 DISGUISES = ("ann", "ANN", " Ann ", "Ａｎｎ", "A\u200bnn", "ann\u00ad", "\u202eann", "ann\t", "Ann\u00a0")
 
 
-async def test_one_person_is_not_two(office: Office) -> None:
-    case = await office.open()
-    await office.desk.propose(case.id, "close", actor="Ann", note="x")
+async def test_one_person_is_not_two(lone: Office) -> None:
+    case = await lone.open()
+    await lone.desk.propose(case.id, "close", actor="Ann", note="x")
 
     for disguise in DISGUISES:
         with pytest.raises(Forbidden, match="case_same_person"):
-            await office.desk.approve(case.id, actor=disguise)
+            await lone.desk.approve(case.id, actor=disguise)
 
-    assert (await show(office.world.database, case.id)).state == "proposed"
-    assert await office.audited(case) == [("ann", "case.proposed")]
+    assert (await show(lone.world.database, case.id)).state == "proposed"
+    assert await lone.audited(case) == [("ann", "case.proposed")]
 
 
 @pytest.mark.parametrize(("given", "name"), [("张三", "张三"), ("Zhang San", "zhang san"), ("STRASSE", "strasse")])
@@ -58,19 +58,19 @@ def test_what_is_no_name(given: str) -> None:
         name_of(given)
 
 
-async def test_who_gives_no_name_may_do_nothing(office: Office) -> None:
-    case = await office.open()
+async def test_who_gives_no_name_may_do_nothing(lone: Office) -> None:
+    case = await lone.open()
     steps = (
-        office.desk.propose(case.id, "close", actor="", note="x"),
-        office.desk.approve(case.id, actor=""),
-        office.desk.reject(case.id, actor=""),
-        office.desk.look(case.id, actor=""),
+        lone.desk.propose(case.id, "close", actor="", note="x"),
+        lone.desk.approve(case.id, actor=""),
+        lone.desk.reject(case.id, actor=""),
+        lone.desk.look(case.id, actor=""),
     )
     for step in steps:
         with pytest.raises(BadRequest, match="actor_missing"):
             await step
 
-    assert await office.world.rows("SELECT seq FROM audit") == []
+    assert await lone.world.rows("SELECT seq FROM audit") == []
 
 
 def test_notes_hold_no_numbers_of_people() -> None:
@@ -79,17 +79,17 @@ def test_notes_hold_no_numbers_of_people() -> None:
 
 
 class TestPropose:
-    async def test_only_what_the_kind_offers(self, office: Office) -> None:
-        case = await office.open("suspense", "sus_1")
+    async def test_only_what_the_kind_offers(self, lone: Office) -> None:
+        case = await lone.open("suspense", "sus_1")
 
         with pytest.raises(BadRequest, match=r"refund, close"):
-            await office.desk.propose(case.id, "retry", actor="ann")
+            await lone.desk.propose(case.id, "retry", actor="ann")
 
-    async def test_closing_says_why(self, office: Office) -> None:
-        case = await office.open()
+    async def test_closing_says_why(self, lone: Office) -> None:
+        case = await lone.open()
 
         with pytest.raises(BadRequest, match="case_note_missing"):
-            await office.desk.propose(case.id, "close", actor="ann", note="  ")
+            await lone.desk.propose(case.id, "close", actor="ann", note="  ")
 
     async def test_the_second_of_two_comes_too_late(self, office: Office) -> None:
         case = await office.open()
@@ -101,17 +101,17 @@ class TestPropose:
         assert sum(isinstance(result, Case) for result in results) == 1
         assert sum(isinstance(result, Conflict) for result in results) == 3
 
-    async def test_an_unknown_case(self, office: Office) -> None:
+    async def test_an_unknown_case(self, lone: Office) -> None:
         with pytest.raises(NotFound):
-            await office.desk.propose("cas_x", "close", actor="ann", note="x")
+            await lone.desk.propose("cas_x", "close", actor="ann", note="x")
 
 
 class TestApprove:
-    async def test_nothing_proposed(self, office: Office) -> None:
-        case = await office.open()
+    async def test_nothing_proposed(self, lone: Office) -> None:
+        case = await lone.open()
 
         with pytest.raises(Conflict, match="case_not_proposed"):
-            await office.desk.approve(case.id, actor="bob")
+            await lone.desk.approve(case.id, actor="bob")
 
     async def test_two_approvers_at_once_carry_it_out_once(self, office: Office) -> None:
         desk = _counting(office)
@@ -155,14 +155,14 @@ class TestApprove:
         with pytest.raises(Conflict, match="case_not_proposed"):
             await desk.approve(case.id, actor="bob")
 
-    async def test_a_resolved_case_is_not_resolved_again(self, office: Office) -> None:
-        case = await office.open()
-        await office.decide(case, "close")
+    async def test_a_resolved_case_is_not_resolved_again(self, lone: Office) -> None:
+        case = await lone.open()
+        await lone.decide(case, "close")
 
         for step in (
-            office.desk.approve(case.id, actor="cid"),
-            office.desk.reject(case.id, actor="cid"),
-            office.desk.propose(case.id, "close", actor="cid", note="x"),
+            lone.desk.approve(case.id, actor="cid"),
+            lone.desk.reject(case.id, actor="cid"),
+            lone.desk.propose(case.id, "close", actor="cid", note="x"),
         ):
             with pytest.raises(Conflict):
                 await step
@@ -179,25 +179,25 @@ class TestReject:
         assert await office.audited(case) == [("ann", "case.proposed"), ("bob", "case.rejected")]
         assert (await office.decide(case, "close")).state == "resolved"
 
-    async def test_one_may_take_ones_own_back(self, office: Office) -> None:
-        case = await office.open()
-        await office.desk.propose(case.id, "close", actor="ann", note="x")
+    async def test_one_may_take_ones_own_back(self, lone: Office) -> None:
+        case = await lone.open()
+        await lone.desk.propose(case.id, "close", actor="ann", note="x")
 
-        assert (await office.desk.reject(case.id, actor="ann")).state == "open"
+        assert (await lone.desk.reject(case.id, actor="ann")).state == "open"
 
 
 class TestLook:
-    async def test_reading_a_customers_words_is_audited(self, office: Office) -> None:
-        case = await office.open("customer", **{SAID: seal_words(office.world.vault, ["x"])})
-        await office.desk.look(case.id, actor="ann")
+    async def test_reading_a_customers_words_is_audited(self, lone: Office) -> None:
+        case = await lone.open("customer", **{SAID: seal_words(lone.world.vault, ["x"])})
+        await lone.desk.look(case.id, actor="ann")
 
-        assert await office.audited(case) == [("ann", "case.read")]
+        assert await lone.audited(case) == [("ann", "case.read")]
 
-    async def test_reading_what_is_masked_is_not(self, office: Office) -> None:
-        case = await office.open()
-        await office.desk.look(case.id, actor="ann")
+    async def test_reading_what_is_masked_is_not(self, lone: Office) -> None:
+        case = await lone.open()
+        await lone.desk.look(case.id, actor="ann")
 
-        assert await office.audited(case) == []
+        assert await lone.audited(case) == []
 
 
 def _counting(office: Office) -> Desk:

@@ -1,6 +1,8 @@
 """A small town to talk in: the real engine over real stores, hosted bills, a power company by script, two shops."""
 
+import base64
 import itertools
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +18,7 @@ from bot.billers.hosted import ACCOUNT, HostedBiller, account_blind, holder_blin
 from bot.billers.items import AmountKind, AmountRule, BillItem, Flow, Hours, InputField, ItemDefinition, LateFee
 from bot.billers.port import Bill, BillQuery, Found, Later, Line, NotFound, Quote, Refusal
 from bot.billers.quoting import Owed
+from bot.cases.book import SAID
 from bot.customers.accounts import SavedAccounts
 from bot.customers.identities import Identities
 from bot.dialogue.after import AfterSales
@@ -105,6 +108,9 @@ METERS: Mapping[str, Sequence[tuple[str, int]]] = {
 
 class TickingClock(ManualClock):
     """A clock by hand that never tells the same microsecond twice, so that what is made later sorts later."""
+
+    def __init__(self, start: datetime = START) -> None:
+        super().__init__(start)
 
     def now(self) -> datetime:
         self.advance(0.000001)
@@ -249,6 +255,14 @@ class Town:
             "UPDATE bills SET state = 'paid', paid = amount, held_by = NULL WHERE held_by = $1", order.id
         )
 
+    async def said_in_last_case(self) -> list[str]:
+        """Return the words that the newest case on its way to the desk holds, opened as the desk opens them."""
+        row = await self.database.row("SELECT payload FROM outbox WHERE kind = 'case' ORDER BY created_at DESC LIMIT 1")
+        assert row is not None
+        blob = base64.b64decode(json.loads(row["payload"])["facts"][SAID])
+        words: list[str] = json.loads(self.vault.open(blob, "cases.said"))
+        return words
+
     async def put(self, changed: BillItem) -> None:
         async def work(tx: Tx) -> None:
             await put_item(tx, changed, self.clock)
@@ -278,7 +292,7 @@ async def open_town(
     sessions_store: Ephemeral | None = None,
 ) -> AsyncIterator[Town]:
     """Open the stores, put the sample in, and build the engine as wiring does."""
-    clock = clock or TickingClock(START)
+    clock = clock or TickingClock()
     database = await connect(database_url, clock)
     try:
         ephemeral = await connect_ephemeral(ephemeral_url, clock)

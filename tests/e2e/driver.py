@@ -91,7 +91,7 @@ class Town:
         return token
 
     async def order(self, token: str) -> Mapping[str, Any]:
-        row = await self.demo.house.database.row("SELECT * FROM orders WHERE token = $1", token)
+        row: Any = await self.demo.house.database.row("SELECT * FROM orders WHERE token = $1", token)
         assert row is not None
         return dict(row)
 

@@ -276,6 +276,10 @@ class TestFailure:
 class TestDeath:
     """Dead letters become cases, each death once."""
 
+    @pytest.fixture
+    def database(self, alone: Database) -> Database:
+        return alone
+
     @pytest.mark.parametrize("answer", [Dead("refused"), Again("silent")])
     async def test_a_dead_job_is_one_case(self, database: Database, answer: Dead | Again) -> None:
         postman = Postman(lambda _: _answer(answer))

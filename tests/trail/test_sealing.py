@@ -143,6 +143,9 @@ async def test_whatever_is_changed_is_named(sealed: Database, vault: Vault) -> N
     assert found == CHANGES
 
 
+PUT_IN = "INSERT INTO audit (seq, actor, action, subject, trace_id, at) VALUES (3, 'a', 'x', 's', 't', 1)"
+
+
 async def test_a_row_put_where_a_number_was_free_is_named(sealed: Database, clock: ManualClock, vault: Vault) -> None:
     """PostgreSQL leaves gaps where transactions came to nothing; a row in one has no room in its seal."""
     await change(sealed, "DELETE FROM seals")

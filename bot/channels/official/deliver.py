@@ -5,7 +5,7 @@ from typing import Final
 
 from bot.channels.official import outbound
 from bot.channels.official.client import WeChatClient
-from bot.channels.official.errors import QuotaSpent, WeChatError
+from bot.channels.official.errors import CountSpent, NotFollowing, QuotaSpent, Refused, WeChatError, WindowClosed
 from bot.channels.official.quota import Room, Windows
 from bot.dialogue.reply import HandOff, Part, Picture
 from bot.jobs.port import Again, Dead, Done, Job
@@ -18,6 +18,8 @@ log = get_logger(__name__)
 
 # Longer than any job is retried, so that a part is not sent again by a late repetition.
 _PROGRESS_TTL: Final = 3 * 86_400.0
+# A customer who cannot be written to, as happens every day, is nothing that an operator could mend.
+_UNREACHABLE: Final = (WindowClosed, CountSpent, NotFollowing, Refused)
 
 
 class CustomDeliverer:
@@ -49,7 +51,7 @@ class CustomDeliverer:
             return await self._send(job, client, account, openid, parts)
         except WeChatError as no:
             if not no.retryable:
-                return Dead(no.code)
+                return Dead(no.code, to_desk=not isinstance(no, _UNREACHABLE))
             return Again(no.code, self._until_midnight() if isinstance(no, QuotaSpent) else no.wait)
         except BotError as fault:
             return Again(fault.code) if fault.retryable else Dead(fault.code)
@@ -67,7 +69,7 @@ class CustomDeliverer:
                 continue
             if place != spent:
                 if await self._windows.spend(account, openid) is Room.USED_UP:
-                    return Dead("window_used_up")
+                    return Dead("window_used_up", to_desk=False)
                 await self._store.put(key, f"{place},{place}".encode(), _PROGRESS_TTL)
             await _send_part(client, openid, part)
             await self._store.put(key, f"{place + 1},-1".encode(), _PROGRESS_TTL)
