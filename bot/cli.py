@@ -126,16 +126,22 @@ async def _migrate(_: argparse.Namespace) -> int:
 
 
 async def _demo(arguments: argparse.Namespace) -> int:
+    stop = _signalled()
     async with open_demo(SystemClock(), port=arguments.port, folder=arguments.folder, factor=arguments.factor) as demo:
         sys.stdout.write(welcome(demo))
         sys.stdout.flush()
-        await _until_signal()
+        await stop.wait()
     return 0
 
 
-async def _until_signal() -> None:
+def _signalled() -> asyncio.Event:
+    """Return what a signal to end sets; from now on none of them interrupts anything half-way."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    return stop
+
+
+async def _until_signal() -> None:
+    await _signalled().wait()

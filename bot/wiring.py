@@ -14,6 +14,7 @@ from bot.billers.catalogue import Catalogue
 from bot.billers.connector import Connector
 from bot.billers.directory import Billers
 from bot.billers.hosted import HostedBiller
+from bot.billers.items import HOSTED
 from bot.billers.remote import RemoteBiller
 from bot.cases.actions import actions
 from bot.cases.book import CaseOpener
@@ -41,7 +42,7 @@ from bot.dialogue.talk import Talk
 from bot.gateways import GATEWAYS, WALLETS, Factory
 from bot.jobs.outbox import enqueue
 from bot.jobs.port import NewJob
-from bot.jobs.relay import Relay
+from bot.jobs.relay import DESK, Relay
 from bot.jobs.schedule import BILLER, MESSAGE, NEVER_GIVE_UP, REFUND, Schedule
 from bot.kernel.clock import Clock, SystemClock, business_day
 from bot.kernel.errors import Misconfigured
@@ -426,6 +427,7 @@ def relay(house: House) -> Relay:
         vault=house.vault,
         schedules=SCHEDULES,
         metrics=house.metrics,
+        near=(HOSTED, DESK),
     )
 
 

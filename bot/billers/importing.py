@@ -6,20 +6,20 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
+from bot.billers import keeping
 from bot.billers.hosted import ACCOUNT, account_blind, holder_blind
 from bot.billers.items import BillItem
+from bot.billers.keeping import ReadyBill
 from bot.billers.lines import Fault, LineReader, NewBill, Seen, bills_of, header_of
 from bot.billers.sheets import opened
 from bot.kernel.clock import Clock, to_micros
 from bot.kernel.errors import BadRequest
 from bot.kernel.ids import new_id
-from bot.kernel.masking import mask_account, mask_name
-from bot.storage.port import Database, Row, Tx, Value
+from bot.storage.port import Database, Tx
 from bot.storage.vault import Vault
 from bot.trail.audit import record
 
@@ -36,27 +36,6 @@ _STATES: Final = {
     "paid_elsewhere": "已在别处付款",
 }
 
-# A bill changes by import as long as nobody has paid or is paying any of it.
-_PUT: Final = """
-INSERT INTO bills (id, item_id, bill_no, account_hash, account_sealed, account_mask, holder_hash, holder_mask, period,
-  title, amount, paid, due_on, detail, state, imported_at, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, 'open', $14, $14)
-ON CONFLICT (item_id, bill_no) DO UPDATE SET account_hash = excluded.account_hash,
-  account_sealed = excluded.account_sealed, account_mask = excluded.account_mask, holder_hash = excluded.holder_hash,
-  holder_mask = excluded.holder_mask, period = excluded.period, title = excluded.title, amount = excluded.amount,
-  due_on = excluded.due_on, detail = excluded.detail, changed_at = excluded.changed_at
-WHERE bills.state IN ('open', 'reopened') AND bills.paid = 0
-"""
-_STANDING: Final = {
-    "sqlite": """
-SELECT bill_no, account_hash, holder_hash, period, title, amount, due_on, detail, state, paid FROM bills
-WHERE item_id = $1 AND bill_no IN (SELECT value FROM json_each($2))
-""",
-    "postgresql": """
-SELECT bill_no, account_hash, holder_hash, period, title, amount, due_on, detail, state, paid FROM bills
-WHERE item_id = $1 AND bill_no = ANY($2::text[])
-""",
-}
 _NOTE: Final = """
 INSERT INTO imports (id, item_id, file_digest, actor, accepted, refused, unchanged, at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -84,23 +63,6 @@ class Report:
     @property
     def lines(self) -> int:
         return self.accepted + self.unchanged + self.refused
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A bill as its row will be; all that needs no database is done."""
-
-    bill: NewBill
-    account_hash: str
-    account_sealed: bytes
-    holder_hash: str | None
-    detail: str
-
-    def same(self, row: Row) -> bool:
-        bill = self.bill
-        fresh = (self.account_hash, self.holder_hash, bill.period, bill.title, bill.amount, bill.due_on, self.detail)
-        known = ("account_hash", "holder_hash", "period", "title", "amount", "due_on", "detail")
-        return tuple(row[name] for name in known) == fresh
 
 
 class _DryRun(Exception):
@@ -157,12 +119,12 @@ class BillImport:
             await self._ended(import_id, item, actor, digest, total)
         return total
 
-    def _batch(self, item: BillItem, lines: Iterator[NewBill | Fault]) -> list[_Ready | Fault]:
+    def _batch(self, item: BillItem, lines: Iterator[NewBill | Fault]) -> list[ReadyBill | Fault]:
         return [line if isinstance(line, Fault) else self._ready(item, line) for line in islice(lines, _BATCH)]
 
-    def _ready(self, item: BillItem, bill: NewBill) -> _Ready:
+    def _ready(self, item: BillItem, bill: NewBill) -> ReadyBill:
         account_hash = account_blind(self._vault, item.id, bill.account)
-        return _Ready(
+        return ReadyBill(
             bill,
             account_hash,
             self._vault.seal(bill.account, ACCOUNT),
@@ -170,8 +132,8 @@ class BillImport:
             json.dumps(bill.detail, ensure_ascii=False, sort_keys=True),
         )
 
-    async def _keep(self, item: BillItem, batch: Sequence[_Ready | Fault], total: Report, *, dry_run: bool) -> None:
-        ready = [line for line in batch if isinstance(line, _Ready)]
+    async def _keep(self, item: BillItem, batch: Sequence[ReadyBill | Fault], total: Report, *, dry_run: bool) -> None:
+        ready = [line for line in batch if isinstance(line, ReadyBill)]
 
         async def work(tx: Tx) -> Report:
             part = await self._put(tx, item, ready)
@@ -191,21 +153,17 @@ class BillImport:
         for fault in sorted([*faults, *part.faults], key=lambda fault: fault.line):
             total.refuse(fault)
 
-    async def _put(self, tx: Tx, item: BillItem, ready: Sequence[_Ready]) -> Report:
+    async def _put(self, tx: Tx, item: BillItem, ready: Sequence[ReadyBill]) -> Report:
         part = Report()
-        rows = await tx.rows(_STANDING[tx.engine], item.id, [one.bill.bill_no for one in ready])
-        standing = {row["bill_no"]: row for row in rows}
-        now = self._clock.now()
-        for one in ready:
-            row = standing.get(one.bill.bill_no)
-            if row is not None and one.same(row):
-                part.unchanged += 1
-            elif await tx.execute(_PUT, *_values(item, one, now)):
-                part.accepted += 1
-            else:
-                state = row["state"] if row is not None else "held"
+        rows = await keeping.standing(tx, item.id, ready)
+        changed = [one for one in ready if one.number not in rows or not one.same(rows[one.number])]
+        written = await keeping.put(tx, item.id, changed, self._clock.now())
+        part.accepted, part.unchanged = len(written), len(ready) - len(changed)
+        for one in changed:
+            if one.number not in written:
+                state = str(rows[one.number]["state"]) if one.number in rows else ""
                 remedy = "已付款或付款中的账单不能修改；如需更正请另开新账单号"
-                part.refuse(Fault(one.bill.line, f"账单 {one.bill.bill_no} {_STATES.get(state, '付款中')}", remedy))
+                part.refuse(Fault(one.bill.line, f"账单 {one.number} {_STATES.get(state, '付款中')}", remedy))
         return part
 
     async def _begun(self, import_id: str, item: BillItem, actor: str, digest: str) -> None:
@@ -243,26 +201,6 @@ class BillImport:
             )
 
         await self._database.effect(work)
-
-
-def _values(item: BillItem, one: _Ready, now: datetime) -> Sequence[Value]:
-    bill = one.bill
-    return (
-        new_id("bil", now),
-        item.id,
-        bill.bill_no,
-        one.account_hash,
-        one.account_sealed,
-        mask_account(bill.account),
-        one.holder_hash,
-        mask_name(bill.holder),
-        bill.period,
-        bill.title,
-        bill.amount,
-        bill.due_on,
-        one.detail,
-        to_micros(now),
-    )
 
 
 def _digest(path: Path) -> str:

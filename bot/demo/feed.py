@@ -96,7 +96,8 @@ class Feed:
     def noted(self, note: Note) -> None:
         """Show a note of the trail that no book tells."""
         if note.kind in _NOTED:
-            self.tell(note.trace_id, note.kind, note.title, "" if note.detail == "{}" else note.detail, note.at)
+            facts = json.loads(note.detail) if note.kind != "webhook" else {}
+            self.tell(note.trace_id, note.kind, note.title, " ".join(map(str, facts.values())), note.at)
 
     def entered(self, entry: Entry) -> None:
         """Show what the books say."""
@@ -108,12 +109,10 @@ class Feed:
         if not self._watchers or _QUIET.match(request.path):
             return await handler(request)
         at, since = self._clock.now(), self._clock.monotonic()
-        if request.path.startswith("/wechat/"):
-            self.tell(request[TRACE], "webhook", f"{request.method} {request.path}", _size(request.content_length), at)
-        status, answered = 500, ""
+        status = 500
         try:
             response = await handler(request)
-            status, answered = response.status, _size(response.content_length)
+            status = response.status
             return response
         except web.HTTPException as ended:
             status = ended.status
@@ -122,17 +121,9 @@ class Feed:
             status = refused.http_status
             raise
         finally:
-            spent = _milliseconds(self._clock.monotonic() - since)
-            self._tell_answer(request, at, f"{status} · {spent}", answered)
-
-    def _tell_answer(self, request: web.Request, at: datetime, outcome: str, answered: str) -> None:
-        path = request.path
-        if path.startswith("/wechat/"):
-            self.tell(request[TRACE], "reply", f"被动回复 {outcome}", answered)
-        elif path.startswith("/notify/"):
-            self.tell(request[TRACE], "notice", f"{request.method} {path} → {outcome}", "先验签，再入账，后应答", at)
-        else:
-            self.tell(request[TRACE], "webhook", f"{request.method} {path} → {outcome}", "", at)
+            outcome = f"{status} · {_milliseconds(self._clock.monotonic() - since)}"
+            kind = "notice" if request.path.startswith("/notify/") else "webhook"
+            self.tell(request[TRACE], kind, f"{request.method} {request.path} → {outcome}", "", at)
 
 
 async def follow(feed: Feed, database: Database, traces: Traces, clock: Clock) -> None:
@@ -175,7 +166,3 @@ def brief(text: str) -> str:
 
 def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms"
-
-
-def _size(length: int | None) -> str:
-    return f"{length} 字节" if length else ""

@@ -114,9 +114,9 @@ def _listener(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-    except OSError as fault:
+    except (OSError, OverflowError) as fault:
         listener.close()
-        remedy = f'cannot listen on port {port} ({fault.strerror}); end what uses it, or: make run ARGS="--port 8081"'
+        remedy = f'cannot listen on port {port} ({fault}); end what uses it, or: make run ARGS="--port 8081"'
         raise Misconfigured("port_taken", remedy) from fault
     return listener
 

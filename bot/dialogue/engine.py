@@ -92,7 +92,7 @@ class Engine:
             return self._reply(turn, event)
         self._note(event, f"pressed: {masked(what.key)}" if isinstance(what, Pressed) else type(what).__name__.lower())
         if isinstance(what, Pictured | Placed):
-            self._shown(turn, what)
+            await self._shown(turn, what)
         else:
             state.person_until = None
             await self._done(turn, what)
@@ -117,14 +117,14 @@ class Engine:
         if turn.took:
             state.transcript[-1] = ("customer", f"({turn.took})")
 
-    def _shown(self, turn: Turn, what: Pictured | Placed) -> None:
+    async def _shown(self, turn: Turn, what: Pictured | Placed) -> None:
         """Answer a picture or a place, unless it was for a person's eyes or only reported by the phone."""
         if self._person_answers(turn):
             return
         if isinstance(what, Pictured):
-            turn.say("picture")
+            await self._p.talk.remark(turn, "picture")
         elif what.asked:
-            turn.say("place")
+            await self._p.talk.remark(turn, "place")
 
     async def _done(self, turn: Turn, what: Happening) -> None:
         """Answer what the customer did besides writing."""

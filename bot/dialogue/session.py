@@ -22,7 +22,8 @@ from bot.storage.vault import Undecipherable, Vault
 STATE_SECONDS: Final = 1800.0
 FRAME_LIFE: Final = timedelta(minutes=20)
 LOCK_SECONDS: Final = 6.0
-_WAITS: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0)
+# About three and a half seconds, less than the channel's deadline.
+_WAITS: Final = (0.02, 0.03, 0.05, 0.08, *[0.12] * 28)
 _CONTEXT: Final = "dialogue.state"
 
 

@@ -86,6 +86,12 @@ class Talk:
         turn.say(code)
         await self._offers.menu(turn, "menu")
 
+    async def remark(self, turn: Turn, code: str) -> None:
+        """Say something in between, and repeat the question that stands."""
+        _expire(turn)
+        turn.say(code)
+        await self._go_on(turn)
+
     async def come_back(self, turn: Turn) -> None:
         """Go on after a person has answered: with what was under way, else with the menu."""
         _expire(turn)
@@ -117,6 +123,10 @@ class Talk:
             if chosen:
                 await self._pressed(turn, chosen[0].value)
                 state.failures = state.give_ups = 0
+                return True
+            if frame is not None and meant.act in (Act.CONFIRM, Act.DENY):
+                # A yes or no to the menu is none to the price that was shown before it.
+                await self._walk.advance(turn, frame)
                 return True
         if frame is None or frame.awaiting is None or self._leads_elsewhere(frame, simple, meant):
             return False
@@ -194,9 +204,12 @@ class Talk:
     async def _understood(self, turn: Turn, simple: str, meant: Understanding, lapsed: str) -> None:
         state, frame = turn.state, turn.frame
         vague = meant.act is Act.OOS or meant.confidence < self._router.threshold
-        if frame is not None and cues.ANEW.match(simple):
-            await self._amending.begin_again(turn, frame)
-            await self._walk.advance(turn, frame)
+        if cues.ANEW.match(simple):
+            if frame is None:
+                await self._offers.menu(turn, "menu")
+            else:
+                await self._amending.begin_again(turn, frame)
+                await self._walk.advance(turn, frame)
         elif frame is not None and self._stays(frame, simple, meant, vague):
             if meant.act in _FRAMED and not vague:
                 await self._amending.ask_again(frame, meant)
@@ -330,7 +343,8 @@ class Talk:
         for each in more:
             if each.scene is not None and each.scene not in self._scenes:
                 turn.say("scene_not_here", {"scene": self._offers.name(each.scene)})
-        open_here = [each for each in more if each.scene in self._scenes]
+        under_way = {frame.scene for frame in turn.state.frames}
+        open_here = [each for each in more if each.scene in self._scenes and each.scene not in under_way]
         turn.state.waiting = [*turn.state.waiting, *open_here][:_MOST_WAITING]
         if open_here and turn.state.waiting:
             turn.say("queued", {"scenes": [self._offers.name(each.scene or "") for each in turn.state.waiting]})

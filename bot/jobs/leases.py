@@ -148,7 +148,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a worker can take: jobs of these kinds, ``limit`` in all, ``per_dest`` a receiver with those in ``busy``."""
+    """What a worker can take: jobs of these kinds, ``limit`` in all, ``per_dest`` a receiver less those in ``busy``."""
 
     kinds: Sequence[str]
     busy: Mapping[str, int]

@@ -25,7 +25,10 @@ from bot.storage.vault import Vault
 
 log = get_logger(__name__)
 
-_CLAIM_MAX: Final = 32
+# The receiver of what is for a person.
+DESK: Final = "desk"
+
+_CLAIM_MAX: Final = 64
 # A deliverer that wants to be asked again at once is asked again soon.
 _PAUSE_MIN: Final = 0.05
 # From this share of its life on a lease is renewed, so that jobs which are soon done cost no renewal.
@@ -36,13 +39,15 @@ _RENEW_FROM: Final = 0.4
 class Pace:
     """Limits of a relay. Times are in seconds.
 
-    A lease is short and renewed while the work goes on, so that a killed worker's jobs are free again within ``lease``
-    and a ``beat``. ``poll`` is for signals that were lost. ``longest`` ends a deliverer that hangs, and ``drain`` is
+    ``per_dest`` is for a receiver over the network, ``per_near`` for one that is our own database. A lease is short
+    and renewed while the work goes on, so that a killed worker's jobs are free again within ``lease`` and a ``beat``.
+    ``poll`` is for signals that were lost. ``longest`` ends a deliverer that hangs, and ``drain`` is
     what jobs under way are given when the process stops.
     """
 
-    in_flight: int = 128
+    in_flight: int = 256
     per_dest: int = 8
+    per_near: int = 48
     lease: float = 2.0
     beat: float = 0.4
     poll: float = 1.0
@@ -80,8 +85,12 @@ class Relay:
         schedules: Mapping[str, Schedule] | None = None,
         pace: Pace | None = None,
         metrics: Metrics | None = None,
+        near: Sequence[str] = (),
     ) -> None:
-        """Raises ValueError when two deliverers claim one kind. ``vault`` opens the payloads of private jobs."""
+        """Raises ValueError when two deliverers claim one kind.
+
+        ``vault`` opens the payloads of private jobs; ``near`` names the receivers that are our own database.
+        """
         self._database = database
         self._deliverers = {deliverer.kind: deliverer for deliverer in deliverers}
         if len(self._deliverers) != len(deliverers):
@@ -91,6 +100,8 @@ class Relay:
         self._schedules = schedules or {}
         self._pace = pace or Pace()
         self._metrics = metrics or Metrics()
+        # What such a receiver may have more than others counts as room that it has from the beginning.
+        self._more = dict.fromkeys(near, max(0, self._pace.per_near - self._pace.per_dest))
         self._owner = new_id("wrk", clock.now())
         self._chance = random.Random(self._owner)  # noqa: S311 - jitter is no secret.
         self._carried: dict[str, _Carried] = {}
@@ -140,7 +151,8 @@ class Relay:
         if room <= 0:
             return 0
         since = self._clock.monotonic()
-        wanted = Wanted(tuple(self._deliverers), dict(self._busy), self._pace.per_dest, min(room, _CLAIM_MAX))
+        busy = {dest: self._busy[dest] - self._more.get(dest, 0) for dest in {*self._busy, *self._more}}
+        wanted = Wanted(tuple(self._deliverers), busy, self._pace.per_dest, min(room, _CLAIM_MAX))
         found = await leases.claim(self._database, self._owner, wanted, self._clock.now(), self._pace.lease)
         for leased in found:
             self._begin(leased, since)
@@ -175,9 +187,9 @@ class Relay:
             leased = carried.leased
             try:
                 await self._record(leased, outcome)
-            except (BotError, OSError) as fault:
-                # The lease runs out and the job is tried again; deliverers are idempotent for this very case.
-                log.warning("job.record_failed", kind=leased.kind, job_id=leased.id, fault=type(fault).__name__)
+            except Exception:
+                # The edge: the lease runs out and the job is tried again; deliverers are idempotent for this very case.
+                log.exception("job.record_failed", kind=leased.kind, job_id=leased.id)
 
     async def _outcome(self, leased: Leased) -> Done | Again | Dead:
         if self._exhausted(leased, leased.attempt - 1):
@@ -324,7 +336,7 @@ def dead_letter(leased: Leased, finished: Finished, *, one_case: bool) -> NewJob
     return NewJob(
         kind="case",
         key=f"dead:{leased.id}:{finished.done_at}",
-        dest="desk",
+        dest=DESK,
         payload={
             "kind": "dead_letter",
             "key": key,

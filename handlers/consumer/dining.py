@@ -7,7 +7,7 @@ SCENE = Scene(
     key="dining",
     name="餐饮买单",
     shape="amount",
-    words=("买单", "埋单", "结账", "餐费", "饭钱", "点餐", "餐厅", "饭馆", "吃饭", "餐饮", "maidan", "restaurant"),
+    words=("扫码点餐", "堂食", "外卖自取"),
     steps=AMOUNT_STEPS,
     examples=(("老板结账", "pay"), ("吃好了怎么付钱", "pay")),
 )

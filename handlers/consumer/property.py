@@ -7,8 +7,8 @@ SCENE = Scene(
     key="property",
     name="物业费",
     shape="bill",
-    words=("物业费", "物业", "物管费", "物管", "管理费", "小区费", "公摊", "车位费", "wuye"),
+    words=("物业公司", "物业账单", "物业服务费"),
     steps=BILL_STEPS,
     examples=(("wuyefei", "pay"), ("jiao wuyefei", "pay"), ("我住的房子要交什么费", "query")),
-    account_words=("房号", "门牌"),
+    account_words=("房号", "门牌", "房间号"),
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.billers import importing
+from bot.billers import keeping
 from bot.billers.importing import BillImport, Report
 from bot.billers.items import BillItem
 from bot.billers.lines import Fault
@@ -236,7 +236,7 @@ async def test_an_order_that_takes_a_bill_during_the_import_wins(
     await database.effect(lambda tx: tx.execute("UPDATE bills SET state = 'held', held_by = 'ord_1'"))
     looked_too_early = "SELECT * FROM bills WHERE item_id = $1 AND bill_no = 'none' AND "
     unseen = {"sqlite": looked_too_early + "$2 IS NULL", "postgresql": looked_too_early + "$2::text[] IS NULL"}
-    monkeypatch.setattr(importing, "_STANDING", unseen)
+    monkeypatch.setattr(keeping, "_STANDING", unseen)
 
     report = await run(bills, of, write(tmp_path / "b.csv", [row(1, 金额="999")]))
 

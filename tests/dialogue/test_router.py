@@ -19,6 +19,7 @@ from handlers import SCENES as REGISTERED
 TODAY = date(2026, 11, 23)
 LINES = Path(__file__).parent / "router_lines.txt"
 MICROSECONDS_MAX = 1000
+ROUTER = KeywordRouter(REGISTERED, lambda: TODAY)
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ def wanted() -> list[Wanted]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def router() -> KeywordRouter:
-    return KeywordRouter(REGISTERED, lambda: TODAY)
+    return ROUTER
 
 
 @pytest.mark.parametrize("line", wanted(), ids=lambda line: line.text)
@@ -136,8 +137,7 @@ def test_what_is_about_the_conversation_itself_names_no_scene(router: KeywordRou
 
 @given(st.text(max_size=300))
 def test_any_text_is_understood_without_a_fault(text: str) -> None:
-    router = KeywordRouter(REGISTERED, lambda: TODAY)
-    heard = router.understand(text)
+    heard = ROUTER.understand(text)
 
     for understood in (heard.first, *heard.more):
         assert 0.0 <= understood.confidence <= 1.0

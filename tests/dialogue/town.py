@@ -65,7 +65,7 @@ STORES = (
 PROPERTY = ItemDefinition(
     flow=Flow.FETCH,
     amount=AmountRule(kind=AmountKind.EXACT),
-    account=InputField(key="room", label="房号", help="例如 3-2-501", pattern=r"\d{1,3}-\d{1,2}-\d{3,4}", form="room"),
+    account=InputField(key="room", label="房号", help="例如 6-6-606", pattern=r"\d{1,3}-\d{1,2}-\d{3,4}", form="room"),
     fields=(
         InputField(
             key="owner",
@@ -290,15 +290,17 @@ async def open_town(
     scenes: Sequence[Scene] = SCENES,
     order_max: int = 5_000_000,
     sessions_store: Ephemeral | None = None,
+    furnished: bool = False,
 ) -> AsyncIterator[Town]:
-    """Open the stores, put the sample in, and build the engine as wiring does."""
+    """Open the stores, put the sample in unless it is there, and build the engine as wiring does."""
     clock = clock or TickingClock()
     database = await connect(database_url, clock)
     try:
         ephemeral = await connect_ephemeral(ephemeral_url, clock)
         try:
             town = _built(clock, database, ephemeral, scenes, order_max, sessions_store or ephemeral)
-            await _furnish(town, changes)
+            if not furnished:
+                await _furnish(town, changes)
             yield town
         finally:
             await ephemeral.close()

@@ -123,6 +123,18 @@ class TestFairness:
 
         assert dict(postman.most) == {"d0": 2, "d1": 2, "d2": 2}
 
+    async def test_our_own_database_is_given_more_at_a_time(self, database: Database) -> None:
+        async def delivery(_: Job) -> Done:
+            await asyncio.sleep(0.03)
+            return Done()
+
+        postman = Postman(delivery)
+        await put_now(database, *(new(f"k{n}", dest=f"d{n % 2}") for n in range(60)))
+        async with working(relay(database, postman, pace=replace(FAST, per_dest=2, per_near=9), near=("d0",))):
+            await until(lambda: all_done(database))
+
+        assert dict(postman.most) == {"d0": 9, "d1": 2}
+
     async def test_all_together_stay_within_the_whole_limit(self, database: Database) -> None:
         gate = asyncio.Event()
 

@@ -40,6 +40,7 @@ class TestLeases:
             await until(lambda: all_done(database))
 
         assert sorted(postman.keys) == [f"k{n}" for n in range(5)]
+        assert [row["attempts"] for row in await rows(database)] == [1] * 5
 
     async def test_two_relays_never_deliver_one_job_at_the_same_time(self, shared: Database) -> None:
         async def delivery(job: Job) -> Done | Again:

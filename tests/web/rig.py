@@ -64,9 +64,10 @@ class ScriptedWallet:
 
     name: str = "wechat"
     codes: dict[str, PayerId | Exception] = field(default_factory=dict)
+    url: str = WALLET_URL
 
     def authorize_url(self, back: str, state: str) -> str:
-        return f"{WALLET_URL}?redirect_uri={back}&state={state}"
+        return f"{self.url}?redirect_uri={back}&state={state}"
 
     async def identify(self, code: str) -> PayerId:
         found = self.codes.pop(code, None)
@@ -139,7 +140,7 @@ class Browser:
     async def sign_in(self, path: str, subject: str = "openid-1") -> Seen:
         """Open a page of a payer, go through the wallet, and come back to the page."""
         sent = await self.get(path)
-        assert sent.status == 302 and sent.location.startswith(WALLET_URL), sent
+        assert sent.status == 302 and sent.location.startswith(self.shop.wallet.url), sent
         back = await self.come_back(sent, self.shop.wallet.code(subject))
         assert back.status == 303 and back.location == path, back
         return await self.get(back.location)

@@ -7,7 +7,6 @@ import pytest
 
 from bot.kernel.clock import ManualClock
 from bot.kernel.errors import Busy
-from bot.workers import rounds
 from bot.workers.rounds import Round, each_of, keep_running, run_rounds
 from bot.workers.upkeep import key_rounds, token_rounds
 from tests.payments.world import START
@@ -88,12 +87,13 @@ async def test_work_that_never_gets_less_rests_all_the_same(clock: ManualClock) 
     """Fifty orders that can never be closed must not make a worker spin."""
     stuck = Counted(lambda _: 50)
     task = await run(clock, Round("sweep", 60.0, stuck, full=50))
-    assert stuck.turns == rounds._AT_ONCE_MAX
+    first = stuck.turns
     clock.advance(60.0)
     await settle()
     await end(task)
 
-    assert stuck.turns == 2 * rounds._AT_ONCE_MAX
+    assert 1 < first <= 100
+    assert stuck.turns == 2 * first
 
 
 class TestEachOf:

@@ -1,0 +1,1 @@
+"""The demonstration: how it starts and ends, and what its strip shows."""

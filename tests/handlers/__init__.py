@@ -1,0 +1,1 @@
+"""Tests that every scene of the pack passes by being registered."""
