@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 
 import hypothesis
 import pytest
+import structlog
 
+from bot.kernel.clock import SystemClock
+from bot.outside import logging
 from tests import engines
 from tests.network import loopback_only
 from tests.services import (
@@ -204,6 +207,13 @@ def blank_sqlite_url(tmp_path: Path, usage: engines.Usage) -> str:
     """The URL of a SQLite file that does not exist yet, for tests of the migrations."""
     usage.sqlite()
     return f"sqlite:///{tmp_path / 'blank.db'}"
+
+
+@pytest.fixture(autouse=True)
+def logs_go_our_way() -> None:
+    """Configure logging where an earlier test took the configuration away; else log lines would pass caplog by."""
+    if not structlog.is_configured():
+        logging.configure(SystemClock(), json=False)
 
 
 @pytest.fixture
