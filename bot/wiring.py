@@ -51,8 +51,9 @@ from bot.outside import logging
 from bot.outside.http import HttpClient, Seen
 from bot.outside.metrics import Metrics
 from bot.payments import work
+from bot.payments.facts import Notice
 from bot.payments.policy import Policy
-from bot.payments.ports import Gateway, Notice, Wallet
+from bot.payments.ports import Gateway, Wallet
 from bot.payments.registry import Gateways
 from bot.payments.room import Means, Payments, furnish
 from bot.settings import OfficialSection, Settings, load

@@ -10,8 +10,8 @@ from bot.kernel.clock import Clock, from_micros, to_micros
 from bot.kernel.ids import new_id, new_out_number
 from bot.ledger import accounts
 from bot.payments import locks, requests, values
+from bot.payments.facts import NewCharge, PayerId, Way
 from bot.payments.policy import Policy, query_pause
-from bot.payments.ports import NewCharge, PayerId, Way
 from bot.payments.registry import Gateways
 from bot.payments.states import CHARGE, LIVE, quoted
 from bot.payments.upstream import Upstream

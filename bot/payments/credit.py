@@ -8,7 +8,7 @@ from bot.kernel.clock import Clock
 from bot.payments import credit_many, credit_one
 from bot.payments.credit_item import Credit, Credited, credit_item, fingerprint
 from bot.payments.credit_one import Raced
-from bot.payments.ports import Notice, PaidFact
+from bot.payments.facts import Notice, PaidFact
 from bot.payments.registry import Gateways
 from bot.payments.values import Charge
 from bot.storage.port import Batch, Database, Tx

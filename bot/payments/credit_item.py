@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from bot.kernel.clock import to_micros
-from bot.payments.ports import PaidFact
+from bot.payments.facts import PaidFact
 from bot.payments.states import CREDITABLE, UNPAID
 
 

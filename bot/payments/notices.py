@@ -5,7 +5,7 @@ from typing import Final
 from bot.kernel.clock import Clock, to_micros
 from bot.payments.credit import Credits
 from bot.payments.credit_item import Credited, Outcome
-from bot.payments.ports import Notice, PaidFact, RefundFact
+from bot.payments.facts import ContractFact, Notice, PaidFact, RefundFact
 from bot.payments.refunds import Refunds
 from bot.storage.port import Database
 
@@ -35,7 +35,7 @@ class Notices:
                 return await self._credits.of_notice(gateway, notice, notice.fact, trace_id)
             case RefundFact():
                 return await self._refunds.of_notice(gateway, notice, notice.fact, trace_id)
-            case None:
+            case ContractFact() | None:
                 return await self._record(gateway, notice, trace_id)
 
     async def _record(self, gateway: str, notice: Notice, trace_id: str) -> Credited:

@@ -7,8 +7,8 @@ from bot.jobs.outbox import enqueue
 from bot.jobs.port import NewJob
 from bot.kernel.clock import to_micros
 from bot.payments import locks, refund_new, refund_rows, values, work
+from bot.payments.facts import RefundFact, RefundState
 from bot.payments.policy import REFUND_PAUSES
-from bot.payments.ports import RefundFact, RefundState
 from bot.payments.refund_new import Terms
 from bot.payments.values import Charge, Order, Refund
 from bot.storage.port import Tx

@@ -11,8 +11,8 @@ from bot.kernel.clock import Clock, to_micros
 from bot.kernel.errors import Conflict, Forbidden, NotFound
 from bot.payments import idempotency, locks, refund_facts, refund_new, refund_rows, values, work
 from bot.payments.credit_item import Credited, Outcome
+from bot.payments.facts import Declined, Missing, NewRefund, Notice, RefundFact, RefundRef, Unknown
 from bot.payments.policy import REFUND_PAUSES, Policy, pause
-from bot.payments.ports import Declined, Missing, NewRefund, Notice, RefundFact, RefundRef, Unknown
 from bot.payments.refund_new import Terms
 from bot.payments.registry import Gateways
 from bot.payments.states import LINE

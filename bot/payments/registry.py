@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.kernel.errors import NotFound
-from bot.payments.ports import Gateway, Way
+from bot.payments.facts import Way
+from bot.payments.ports import Gateway
 from bot.storage.port import Reader
 
 _MERCHANT: Final = "SELECT gateways FROM merchants WHERE id = $1 AND state = 'active'"

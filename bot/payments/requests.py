@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bot.kernel.clock import from_micros, to_micros
-from bot.payments.ports import ChargeRef, NewCharge, Way
+from bot.payments.facts import ChargeRef, NewCharge, Way
 from bot.payments.values import Charge
 from bot.storage.vault import Vault
 

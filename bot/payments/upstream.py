@@ -14,19 +14,8 @@ from bot.kernel.errors import NotFound
 from bot.payments import closing, requests, values, work
 from bot.payments.credit import Credits
 from bot.payments.credit_item import CONTRADICTING, Credited
+from bot.payments.facts import ChargeFact, Closed, Created, Declined, Missing, Paid, PaidFact, Unknown, Waiting, Way
 from bot.payments.policy import CLOSE_PAUSES, Policy, next_query, over, pause
-from bot.payments.ports import (
-    ChargeFact,
-    Closed,
-    Created,
-    Declined,
-    Missing,
-    Paid,
-    PaidFact,
-    Unknown,
-    Waiting,
-    Way,
-)
 from bot.payments.registry import Gateways
 from bot.payments.states import CHARGE, quoted
 from bot.payments.values import Charge

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.kernel.clock import from_micros
-from bot.payments.ports import Way
+from bot.payments.facts import Way
 from bot.storage.port import Row
 
 

@@ -12,8 +12,8 @@ from bot.kernel.clock import Clock
 from bot.kernel.errors import BadRequest, Forbidden, GatewayTrouble, NotFound
 from bot.outside.logging import get_logger
 from bot.payments.charges import AlreadyPaid, ChargeAsk, Charges, Confirming, Ready
+from bot.payments.facts import Way
 from bot.payments.orders import Orders
-from bot.payments.ports import Way
 from bot.payments.values import Order
 from bot.storage.port import Database, Tx
 from bot.trail.port import Trail

@@ -14,9 +14,9 @@ from bot.kernel.errors import BadRequest, Busy, Limited, NotFound
 from bot.kernel.ids import random_text
 from bot.kernel.money import parse_yuan
 from bot.kernel.text import normalise
+from bot.payments.facts import PayerId
 from bot.payments.gatekeeper import Placing
 from bot.payments.orders import Orders
-from bot.payments.ports import PayerId
 from bot.payments.values import Order
 from bot.storage.ephemeral_port import Ephemeral
 from bot.storage.port import Database

@@ -9,7 +9,8 @@ from bot.kernel.clock import Clock
 from bot.kernel.errors import BotError, NotFound
 from bot.outside.logging import get_logger
 from bot.outside.metrics import Metrics
-from bot.payments.ports import Gateway, Notice, RawNotice, Unverified
+from bot.payments.facts import Notice, RawNotice, Unverified
+from bot.payments.ports import Gateway
 from bot.payments.registry import Gateways
 from bot.web.bodies import read_body
 from bot.web.middlewares import TRACE

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from bot.kernel.errors import NotFound
-from bot.payments.ports import PayerId, Way
+from bot.payments.facts import PayerId, Way
 from bot.payments.ports import Wallet as WalletPort
 from bot.payments.registry import Gateways, Route
 from bot.storage.port import Database

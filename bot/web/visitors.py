@@ -10,7 +10,8 @@ from aiohttp import web
 
 from bot.kernel.errors import BadRequest, Forbidden
 from bot.kernel.ids import random_text
-from bot.payments.ports import PayerId, Wallet
+from bot.payments.facts import PayerId
+from bot.payments.ports import Wallet
 from bot.storage.ephemeral_port import Ephemeral
 from bot.storage.vault import Vault
 

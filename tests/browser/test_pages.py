@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from bot.billers.items import AmountKind, AmountRule, Flow, ItemDefinition
-from bot.payments.ports import Declined
+from bot.payments.facts import Declined
 from tests.browser.driving import WIDTHS, Eyes, base, eyes, wechat
 from tests.payments.scripted_gateway import LOST_AFTER
 from tests.web.rig import DESKTOP, Shop

@@ -12,8 +12,8 @@ from bot.cases.book import Case, show
 from bot.jobs.leases import FINISH, Finished
 from bot.jobs.relay import dead_letter
 from bot.kernel.errors import Conflict, Forbidden
+from bot.payments.facts import RefundState
 from bot.payments.policy import Policy
-from bot.payments.ports import RefundState
 from bot.payments.refunds import RefundAsk
 from bot.payments.values import Order, Refund
 from tests.cases.office import Office, a_case, open_office

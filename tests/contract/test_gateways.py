@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from bot.gateways import GATEWAYS, WALLETS
 from bot.kernel.clock import ManualClock
 from bot.kernel.errors import Misconfigured
-from bot.payments.ports import (
+from bot.payments.facts import (
     ChargeRef,
     Closed,
     Created,
-    Gateway,
     Missing,
     NewCharge,
     Notice,
@@ -30,6 +29,7 @@ from bot.payments.ports import (
     Waiting,
     Way,
 )
+from bot.payments.ports import Gateway
 from tests.gateways.rig import Rig, ScriptedHttp, rig_of
 
 WAYS = (Way.JSAPI, Way.MINI, Way.NATIVE, Way.H5, Way.REDIRECT)

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from bot.kernel.clock import ManualClock
 from bot.outside.http import Answer
-from bot.payments.ports import ChargeRef, Gateway, NewCharge, NewRefund, RawNotice, RefundRef, RefundState, Way
+from bot.payments.facts import ChargeRef, NewCharge, NewRefund, RawNotice, RefundRef, RefundState, Way
+from bot.payments.ports import Gateway
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
 from bot.kernel.clock import Clock
-from bot.payments.ports import (
+from bot.payments.facts import (
     ChargeFact,
     ChargeRef,
     Closed,

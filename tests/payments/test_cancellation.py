@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.payments.ports import Way
+from bot.payments.facts import Way
 from bot.payments.values import Refund
 from bot.storage.port import Batch, Database, Question, Row, Tx, Value
 from tests.payments.scripted_biller import ScriptedBiller

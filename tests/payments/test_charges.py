@@ -8,8 +8,8 @@ import pytest
 from bot.billers.port import Refusal
 from bot.kernel.errors import BadRequest
 from bot.payments.charges import AlreadyPaid, Confirming, Ready
+from bot.payments.facts import Declined, Missing, PayerId, Unknown, Waiting, Way
 from bot.payments.policy import Policy
-from bot.payments.ports import Declined, Missing, PayerId, Unknown, Waiting, Way
 from tests.payments.scripted_gateway import APP, LOST_AFTER, LOST_BEFORE
 from tests.payments.world import CHAT, OTHER_PAYER, World, build
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.payments.credit_item import Outcome, Reason
-from bot.payments.ports import Closed, Declined, PaidFact
+from bot.payments.facts import Closed, Declined, PaidFact
 from tests.payments.world import DUE, OTHER_PAYER, PAYERS, REFUNDING, SUSPENSE, World
 
 

@@ -7,7 +7,7 @@ from bot.billers.port import Line
 from bot.payments import credit_many, credit_one
 from bot.payments.credit import CREDIT
 from bot.payments.credit_item import Credit, Credited, credit_item
-from bot.payments.ports import PaidFact
+from bot.payments.facts import PaidFact
 from bot.payments.values import Order
 from bot.storage.port import Row, Tx, Value
 from tests.payments.forms import snapshot, tried

@@ -10,8 +10,8 @@ import pytest
 
 from bot.ledger import invariants as ledger
 from bot.payments import invariants
+from bot.payments.facts import RefundState
 from bot.payments.policy import Policy
-from bot.payments.ports import RefundState
 from bot.storage.port import Tx
 from tests.payments.world import OTHER_PAYER, World
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from bot.billers.port import Bill, Line, Pending, Refused, Silent
 from bot.payments.charges import Ready
-from bot.payments.ports import Declined, PaidFact, RefundFact, RefundState, Unknown, Waiting
+from bot.payments.facts import Declined, PaidFact, RefundFact, RefundState, Unknown, Waiting
 from bot.payments.refunds import RefundAsk
 from bot.payments.values import Order
 from bot.storage.database import connect

@@ -9,8 +9,8 @@ from bot.billers.port import Refusal, Refused, Silent
 from bot.kernel.clock import to_micros
 from bot.kernel.errors import Conflict, Forbidden, NotFound
 from bot.payments import refund_rows
+from bot.payments.facts import Declined, RefundState, Unknown
 from bot.payments.policy import Policy
-from bot.payments.ports import Declined, RefundState, Unknown
 from bot.payments.refunds import Over, RefundAsk, Waiting
 from bot.payments.values import Refund
 from tests.payments.scripted_gateway import LOST_AFTER, LOST_BEFORE

@@ -7,18 +7,8 @@ from datetime import timedelta
 import pytest
 
 from bot.payments import upstream
+from bot.payments.facts import ChargeFact, Closed, Declined, Missing, Paid, PaidFact, Unknown, Waiting, Way
 from bot.payments.policy import Policy
-from bot.payments.ports import (
-    ChargeFact,
-    Closed,
-    Declined,
-    Missing,
-    Paid,
-    PaidFact,
-    Unknown,
-    Waiting,
-    Way,
-)
 from bot.payments.upstream import Next
 from bot.payments.values import Charge
 from tests.payments.scripted_gateway import LOST_AFTER, LOST_BEFORE

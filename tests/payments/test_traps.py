@@ -1,6 +1,6 @@
 """Traps of payments.md that no other test of these rooms springs by itself."""
 
-from bot.payments.ports import RefundState, Unknown
+from bot.payments.facts import RefundState, Unknown
 from tests.payments.world import PAYERS, REFUNDING, World
 
 

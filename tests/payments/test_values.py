@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.kernel.errors import Conflict, NotFound
 from bot.kernel.masking import Secret
 from bot.payments import idempotency, policy, requests
-from bot.payments.ports import NewCharge, Way
+from bot.payments.facts import NewCharge, Way
 from bot.payments.registry import Gateways
 from bot.storage.port import Tx
 from bot.storage.vault import Vault

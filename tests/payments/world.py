@@ -16,9 +16,9 @@ from bot.ledger.balances import balance
 from bot.ledger.invariants import Finding
 from bot.payments import invariants, values
 from bot.payments.charges import AlreadyPaid, ChargeAsk, Confirming, Ready
+from bot.payments.facts import PayerId, Way
 from bot.payments.gatekeeper import Placing
 from bot.payments.policy import Policy
-from bot.payments.ports import PayerId, Way
 from bot.payments.refunds import RefundAsk
 from bot.payments.registry import Gateways
 from bot.payments.room import Means, Payments, furnish

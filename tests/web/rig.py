@@ -19,8 +19,8 @@ from bot.billers.port import Line, Quote
 from bot.kernel.clock import Clock
 from bot.kernel.errors import BadRequest
 from bot.kernel.ids import random_text
+from bot.payments.facts import Notice, PayerId, RawNotice, Unverified
 from bot.payments.gatekeeper import Placing
-from bot.payments.ports import Notice, PayerId, RawNotice, Unverified
 from bot.payments.registry import Gateways
 from bot.payments.room import Means, furnish
 from bot.payments.values import Order

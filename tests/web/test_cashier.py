@@ -7,7 +7,7 @@ import pytest
 from bot.kernel.clock import ManualClock
 from bot.kernel.ids import random_text
 from bot.outside.logging import bind_trace, current_trace
-from bot.payments.ports import Declined, Unknown
+from bot.payments.facts import Declined, Unknown
 from tests.payments.scripted_gateway import LOST_AFTER, LOST_BEFORE
 from tests.web.rig import DESKTOP, URL, Browser, Shop, open_shop
 

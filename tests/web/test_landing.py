@@ -6,7 +6,7 @@ import pytest
 
 from bot.billers.items import AmountKind, AmountRule, Flow, Hours, InputField, ItemDefinition, Outage
 from bot.kernel.clock import ManualClock
-from bot.payments.ports import Way
+from bot.payments.facts import Way
 from bot.web.landing import ORDERS_MAX, ORDERS_SECONDS
 from qrcodes.tokens import new_token
 from tests.payments.world import START

@@ -5,7 +5,7 @@ from typing import Final
 from bot.channels.official.client import WeChatClient
 from bot.channels.official.errors import BadCode, WeChatError
 from bot.kernel.errors import BadRequest, GatewayTrouble
-from bot.payments.ports import PayerId
+from bot.payments.facts import PayerId
 
 NAME: Final = "wechat"
 

@@ -34,7 +34,7 @@ from bot.gateways.wechatpay.mapping import (
 from bot.kernel.clock import Clock
 from bot.kernel.errors import Misconfigured
 from bot.kernel.money import CNY
-from bot.payments.ports import (
+from bot.payments.facts import (
     ChargeFact,
     ChargeRef,
     Closed,
@@ -53,6 +53,7 @@ from bot.payments.ports import (
     Unverified,
     Way,
 )
+from bot.payments.faculties import Codes, Contracts, Flows, Sharing
 
 # A create whose answer is missing is sent once more at once; after that the core repeats it in its own time.
 _CREATE_SENDINGS: Final = 2
@@ -74,6 +75,10 @@ class WeChatPayGateway:
     """
 
     name = "wechatpay"
+    codes: Codes | None = None
+    flows: Flows | None = None
+    sharing: Sharing | None = None
+    contracts: Contracts | None = None
     can = frozenset({Way.JSAPI, Way.MINI, Way.NATIVE, Way.H5, Way.CLOSE, Way.REFUND, Way.STATEMENT})
 
     def __init__(self, accounts: Mapping[str, WeChatPayAccount], http: Http, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from bot.gateways.wechatpay.account import WeChatPayAccount
 from bot.kernel.clock import SHANGHAI
 from bot.kernel.money import CNY, MAX_FEN
 from bot.kernel.text import without_control
-from bot.payments.ports import (
+from bot.payments.facts import (
     ChargeFact,
     Closed,
     NewCharge,

@@ -10,7 +10,7 @@ from bot.gateways.wechatpay.client import read_object
 from bot.gateways.wechatpay.crypto import ALGORITHM, unseal
 from bot.gateways.wechatpay.keys import PlatformKeys
 from bot.gateways.wechatpay.mapping import TRADE_STATES, Malformed, TradeMeaning, paid_fact, refund_fact
-from bot.payments.ports import Notice, PaidFact, RawNotice, RefundFact, Unverified
+from bot.payments.facts import Notice, PaidFact, RawNotice, RefundFact, Unverified
 
 BODY_MAX: Final = 64 * 1024
 _ID_MAX: Final = 64

@@ -19,7 +19,7 @@ from bot.gateways.wechatpay.mapping import NO_STATEMENT
 from bot.kernel.clock import SHANGHAI
 from bot.kernel.errors import GatewayTrouble
 from bot.kernel.money import MAX_FEN
-from bot.payments.ports import StatementLine
+from bot.payments.facts import StatementLine
 
 # The compressed file is held in memory as one piece and everything after it is a stream. About a tenth of the text,
 # so this carries more than a million trades a day.

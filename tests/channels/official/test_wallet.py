@@ -5,7 +5,8 @@ import pytest
 from bot.channels.official.client import WeChatClient
 from bot.channels.official.wallet import WeChatWallet
 from bot.kernel.errors import BadRequest, GatewayTrouble
-from bot.payments.ports import PayerId, Wallet
+from bot.payments.facts import PayerId
+from bot.payments.ports import Wallet
 from tests.channels.official.platform import RID, Platform, away, no
 from tests.channels.samples import APP_ID, OPENID
 

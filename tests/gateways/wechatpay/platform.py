@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from bot.kernel.masking import Secret
 from bot.outside.http import Answer
-from bot.payments.ports import NewCharge
+from bot.payments.facts import NewCharge
 
 CHINA = timezone(timedelta(hours=8))
 NOW = datetime(2026, 11, 24, 4, 0, 0, tzinfo=CHINA)

@@ -10,7 +10,7 @@ from typing import Any
 from bot.gateways.wechatpay.gateway import WeChatPayGateway, build
 from bot.kernel.clock import ManualClock
 from bot.outside.http import Answer, NoAnswer
-from bot.payments.ports import ChargeRef, NewCharge, NewRefund, RawNotice, RefundRef, RefundState, Way
+from bot.payments.facts import ChargeRef, NewCharge, NewRefund, RawNotice, RefundRef, RefundState, Way
 from tests.gateways.rig import ScriptedHttp, Sent
 from tests.gateways.wechatpay import platform
 from tests.gateways.wechatpay.bills import bill

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bot.gateways.wechatpay.certificates import PAUSE_SECONDS, RENEW_SECONDS, read_certificates
 from bot.outside.http import Answer
-from bot.payments.ports import Missing, Notice, RawNotice, Unknown, Unverified, Way
+from bot.payments.facts import Missing, Notice, RawNotice, Unknown, Unverified, Way
 from tests.gateways.wechatpay import platform
 from tests.gateways.wechatpay.platform import Certificate, certificate
 from tests.gateways.wechatpay.rig import ACCOUNT, WeChatPayRig

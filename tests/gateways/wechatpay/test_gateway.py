@@ -14,17 +14,7 @@ from bot.gateways.wechatpay.gateway import build
 from bot.kernel.clock import ManualClock
 from bot.kernel.errors import Busy, Misconfigured
 from bot.outside.http import NoAnswer
-from bot.payments.ports import (
-    Closed,
-    Created,
-    Declined,
-    Missing,
-    Paid,
-    RefundFact,
-    RefundState,
-    Unknown,
-    Way,
-)
+from bot.payments.facts import Closed, Created, Declined, Missing, Paid, RefundFact, RefundState, Unknown, Way
 from tests.gateways.rig import ScriptedHttp
 from tests.gateways.wechatpay import platform
 from tests.gateways.wechatpay.rig import ACCOUNT, TOKENS, WeChatPayRig

@@ -29,7 +29,7 @@ from bot.gateways.wechatpay.mapping import (
     refund_path,
     verdict_of,
 )
-from bot.payments.ports import Closed, Paid, RefundState, Unknown, Waiting, Way
+from bot.payments.facts import Closed, Paid, RefundState, Unknown, Waiting, Way
 from tests.gateways.wechatpay import platform
 from tests.gateways.wechatpay.rig import WeChatPayRig
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.payments.ports import Notice, PaidFact, RawNotice, RefundFact, RefundState, Unverified, Way
+from bot.payments.facts import Notice, PaidFact, RawNotice, RefundFact, RefundState, Unverified, Way
 from tests.gateways.wechatpay import platform
 from tests.gateways.wechatpay.rig import ACCOUNT, WeChatPayRig
 

@@ -20,7 +20,7 @@ from bot.gateways.wechatpay.client import Client, serialise
 from bot.gateways.wechatpay.crypto import unseal
 from bot.gateways.wechatpay.keys import MerchantKey, PlatformKey, PlatformKeys, signature_fault
 from bot.kernel.clock import ManualClock
-from bot.payments.ports import Notice, RawNotice, RefundState, Unverified, Way
+from bot.payments.facts import Notice, RawNotice, RefundState, Unverified, Way
 from tests.gateways.rig import ScriptedHttp
 from tests.gateways.wechatpay import platform
 from tests.gateways.wechatpay.rig import ACCOUNT, WeChatPayRig

@@ -10,7 +10,7 @@ import pytest
 from bot.gateways.wechatpay.gateway import WeChatPayGateway, build
 from bot.kernel.clock import SystemClock, business_day
 from bot.outside.http import HttpClient
-from bot.payments.ports import (
+from bot.payments.facts import (
     ChargeFact,
     ChargeRef,
     Closed,

@@ -13,7 +13,7 @@ import pytest
 from bot.gateways.wechatpay import statement
 from bot.kernel.errors import GatewayTrouble
 from bot.outside.http import Answer
-from bot.payments.ports import StatementLine
+from bot.payments.facts import StatementLine
 from tests.gateways.wechatpay import bills, platform
 from tests.gateways.wechatpay.rig import ACCOUNT, WeChatPayRig
 
