@@ -12,6 +12,7 @@ from bot.kernel.clock import SystemClock
 from bot.payments import work
 from bot.settings import ConfigFile, Environment, Settings
 from bot.storage.port import Tx
+from bot.wiring import loops
 from tests.jobs.rig import new, until
 
 KINDS = {work.FULFIL, work.UNDO, work.REFUND_SUBMIT, work.REFUND_SURPLUS, work.RECEIPT, work.CASE, outbound.KIND}
@@ -65,7 +66,7 @@ async def test_a_worker_that_falls_is_begun_anew(settings: Settings, monkeypatch
             raise RuntimeError("a mistake of ours")
         await whole(house)
 
-    monkeypatch.setattr(wiring, "run_worker", fall_once)
+    monkeypatch.setattr(loops, "run_worker", fall_once)
     async with wiring.open_house(settings, SystemClock()) as house, wiring.background(house, worker=True):
         job = new("x:y", kind=work.CASE, payload={"kind": "human", "key": "y", "subject": "s", "facts": {}})
 

@@ -1,0 +1,134 @@
+"""Every room of the house, opened in order and closed in reverse."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from bot.billers.catalogue import Catalogue
+from bot.billers.directory import Billers
+from bot.cases.actions import actions
+from bot.cases.desk import Desk
+from bot.channels.official.channel import OfficialChannel
+from bot.channels.official.client import WeChatClient
+from bot.channels.official.quota import Windows
+from bot.channels.turns import Pace, Turns
+from bot.customers.identities import Identities
+from bot.dialogue.engine import Engine
+from bot.kernel.clock import Clock
+from bot.outside.http import HttpClient, Seen
+from bot.outside.metrics import Metrics
+from bot.payments.ports import Gateway
+from bot.payments.room import Payments
+from bot.settings import Settings
+from bot.storage.database import connect
+from bot.storage.ephemeral import connect as connect_ephemeral
+from bot.storage.ephemeral_port import Ephemeral
+from bot.storage.port import Database
+from bot.storage.vault import Vault
+from bot.trail.traces import Traces
+from bot.web.payers import WalletBook
+from bot.wiring.rooms import (
+    apology,
+    billers_room,
+    conversation,
+    enqueue_all,
+    gateway_factory,
+    official_account,
+    payments_room,
+    policy,
+    vault_of,
+    wallet_book,
+)
+
+# How long turns under way may take to end when the process stops, in seconds.
+_DRAIN: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Every room, ready to be used by the web, the workers and the commands."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    ephemeral: Ephemeral
+    vault: Vault
+    metrics: Metrics
+    traces: Traces
+    catalogue: Catalogue
+    payments: Payments
+    gateways: Mapping[str, Gateway]
+    clients: Mapping[str, WeChatClient]
+    channel: OfficialChannel
+    windows: Windows
+    identities: Identities
+    wallets: WalletBook
+    billers: Billers
+    desk: Desk
+    turns: Turns
+    engine: Engine
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, clock: Clock, *, seen: Seen | None = None) -> AsyncIterator[House]:
+    """Build the house and, at the end, close what was opened, in reverse; ``seen`` is told of each call to others."""
+    async with AsyncExitStack() as stack:
+        database = await connect(settings.environment.database_url, clock)
+        stack.push_async_callback(database.close)
+        ephemeral = await connect_ephemeral(settings.environment.redis_url, clock)
+        stack.push_async_callback(ephemeral.close)
+        metrics = Metrics()
+        http = await HttpClient.create(clock, metrics=metrics, seen=seen)
+        stack.push_async_callback(http.close)
+        house = _built(settings, clock, database, ephemeral, http, metrics)
+        for client in house.clients.values():
+            stack.push_async_callback(client.close)
+        stack.push_async_callback(house.turns.close, _DRAIN)
+        yield house
+
+
+def _built(
+    settings: Settings, clock: Clock, database: Database, ephemeral: Ephemeral, http: HttpClient, metrics: Metrics
+) -> House:
+    vault = vault_of(settings)
+    traces = Traces(database, clock)
+    catalogue = Catalogue(database, clock)
+    billers = billers_room(settings, database, catalogue, vault, http, clock)
+    gateways = {name: gateway_factory(name)(accounts, http, clock) for name, accounts in settings.file.gateways.items()}
+    payments = payments_room(settings, clock, database, vault, gateways, billers)
+    accounts = [official_account(key, section, settings) for key, section in settings.file.official.items()]
+    clients = {account.key: WeChatClient(account, http, ephemeral, clock) for account in accounts}
+    windows = Windows(ephemeral)
+    identities = Identities(database, vault, clock)
+    engine = conversation(settings, clock, database, ephemeral, vault, traces, catalogue, billers, payments, identities)
+    turns = Turns(
+        ephemeral,
+        clock,
+        engine.answer,
+        partial(enqueue_all, database, vault, clock),
+        apology,
+        Pace(answer_within=settings.file.deadlines.reply),
+    )
+    return House(
+        settings=settings,
+        clock=clock,
+        database=database,
+        ephemeral=ephemeral,
+        vault=vault,
+        metrics=metrics,
+        traces=traces,
+        catalogue=catalogue,
+        payments=payments,
+        gateways=gateways,
+        clients=clients,
+        channel=OfficialChannel(accounts, turns, windows, ephemeral, clock),
+        windows=windows,
+        identities=identities,
+        wallets=wallet_book(accounts, clients, settings, gateways),
+        billers=billers,
+        desk=Desk(database, actions(policy(settings)), clock),
+        turns=turns,
+        engine=engine,
+    )

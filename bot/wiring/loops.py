@@ -1,0 +1,104 @@
+"""What runs beside the web: the outbox, the rounds, the gateways' keys."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+from bot.billers.items import HOSTED
+from bot.cases.book import CaseOpener
+from bot.channels.official.deliver import CustomDeliverer
+from bot.jobs.relay import DESK, Relay
+from bot.jobs.schedule import BILLER, MESSAGE, NEVER_GIVE_UP, REFUND, Schedule
+from bot.payments import work
+from bot.wiring.house import House
+from bot.wiring.rooms import enqueue_all
+from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, SurplusDeliverer, UndoDeliverer
+from bot.workers.receipt import ReceiptDeliverer
+from bot.workers.rounds import Round, keep_running, run_rounds
+from bot.workers.sweep import sweep_rounds
+from bot.workers.upkeep import balance_rounds, key_rounds, seal_rounds, token_rounds
+
+SCHEDULES: Final[Mapping[str, Schedule]] = {
+    work.FULFIL: BILLER,
+    work.UNDO: BILLER,
+    work.REFUND_SUBMIT: REFUND,
+    work.REFUND_SURPLUS: REFUND,
+    work.CASE: NEVER_GIVE_UP,
+    work.RECEIPT: MESSAGE,
+    CustomDeliverer.kind: MESSAGE,
+}
+
+
+def relay(house: House) -> Relay:
+    """Return this process's share of the outbox."""
+    payments = house.payments
+    queue = partial(enqueue_all, house.database, house.vault, house.clock)
+    return Relay(
+        house.database,
+        (
+            FulfilDeliverer(payments.fulfilment, house.traces),
+            UndoDeliverer(payments.fulfilment, house.traces),
+            RefundDeliverer(payments.refunds, house.traces),
+            SurplusDeliverer(payments.refunds, house.traces),
+            CaseOpener(house.database, house.clock),
+            ReceiptDeliverer(
+                payments.receipts,
+                payments.refunds,
+                payments.orders,
+                house.identities,
+                queue,
+                house.clock,
+                house.settings.environment.public_url,
+            ),
+            CustomDeliverer(house.clients, house.windows, house.ephemeral, house.clock),
+        ),
+        house.clock,
+        vault=house.vault,
+        schedules=SCHEDULES,
+        metrics=house.metrics,
+        near=(HOSTED, DESK),
+    )
+
+
+def rounds(house: House) -> Sequence[Round]:
+    """Return what a worker does again and again."""
+    return (
+        *sweep_rounds(house.payments.sweeper),
+        *balance_rounds(house.database, house.clock),
+        *seal_rounds(house.database, house.vault, house.clock),
+        *token_rounds([client.refresh for client in house.clients.values()]),
+    )
+
+
+async def refresh_gateways(house: House) -> None:
+    """Fetch the gateways' keys once, before the first notice; what fails is tried again by the worker."""
+    for gateway in house.gateways.values():
+        await gateway.refresh()
+
+
+async def run_worker(house: House) -> None:
+    """Deliver, sweep and keep up until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(relay(house).run(), name="relay")
+        group.create_task(run_rounds(rounds(house), house.clock), name="rounds")
+
+
+@asynccontextmanager
+async def background(house: House, *, worker: bool) -> AsyncIterator[None]:
+    """Write traces and keep the gateways' keys fresh; work the outbox too where this process is the only one."""
+    keys = key_rounds([gateway.refresh for gateway in house.gateways.values()])
+    jobs: dict[str, Callable[[], Awaitable[None]]] = {
+        "traces": house.traces.run,
+        "keys": partial(run_rounds, keys, house.clock),
+    }
+    if worker:
+        jobs["worker"] = partial(run_worker, house)
+    tasks = [asyncio.create_task(keep_running(name, job, house.clock), name=name) for name, job in jobs.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,203 @@
+"""What each room of the house is built from: settings in, ready rooms out."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+
+from bot.billers.catalogue import Catalogue
+from bot.billers.connector import Connector
+from bot.billers.directory import Billers
+from bot.billers.hosted import HostedBiller
+from bot.billers.remote import RemoteBiller
+from bot.channels.official.account import OfficialAccount
+from bot.channels.official.client import WeChatClient
+from bot.channels.official.wallet import WeChatWallet
+from bot.channels.wire.push import Format, Mode
+from bot.customers.accounts import SavedAccounts
+from bot.customers.identities import Identities
+from bot.dialogue.after import AfterSales
+from bot.dialogue.engine import Engine, Parts
+from bot.dialogue.event import Event
+from bot.dialogue.lookups import LookupGuard
+from bot.dialogue.orders import ChatOrders
+from bot.dialogue.reply import Reply, Text
+from bot.dialogue.router import KeywordRouter
+from bot.dialogue.scene import Scene
+from bot.dialogue.session import Sessions
+from bot.dialogue.talk import Talk
+from bot.gateways import GATEWAYS, WALLETS, Factory
+from bot.jobs.outbox import enqueue
+from bot.jobs.port import NewJob
+from bot.kernel.clock import Clock, business_day
+from bot.kernel.errors import Misconfigured
+from bot.kernel.masking import Secret
+from bot.outside.http import HttpClient
+from bot.payments.policy import Policy
+from bot.payments.ports import Gateway, Wallet
+from bot.payments.registry import Gateways
+from bot.payments.room import Means, Payments, furnish
+from bot.settings import OfficialSection, Settings
+from bot.storage.ephemeral_port import Ephemeral
+from bot.storage.port import Database, Tx
+from bot.storage.vault import Vault
+from bot.trail.traces import Traces
+from bot.web.payers import WalletBook
+from bot.words.render import render_message, say
+
+
+def scenes_of(packs: Sequence[str]) -> Mapping[str, Scene]:
+    """Load the scenes of the configured packs; raises Misconfigured for a pack that is none or a key used twice."""
+    found: dict[str, Scene] = {}
+    for pack in packs:
+        try:
+            scenes: Sequence[Scene] = importlib.import_module(pack).SCENES
+        except (ImportError, AttributeError) as fault:
+            raise Misconfigured("scene_pack", f"{pack} is no scene pack: {fault}") from fault
+        for scene in scenes:
+            if scene.key in found:
+                raise Misconfigured("scene_pack", f"two packs bring the scene {scene.key}")
+            found[scene.key] = scene
+    return found
+
+
+def gateway_factory(name: str) -> Factory:
+    """Return what builds the gateway of this name; raises Misconfigured for one that there is none of."""
+    found = GATEWAYS.get(name)
+    if found is None:
+        raise Misconfigured("gateway_unknown", f"[gateways.{name}]: choose one of: {', '.join(GATEWAYS)}")
+    return found
+
+
+def vault_of(settings: Settings) -> Vault:
+    """Return the vault over the configured keys; raises Misconfigured for keys that are too short or listed twice."""
+    return Vault.from_secrets([Secret(key) for key in settings.secret_keys])
+
+
+def policy(settings: Settings) -> Policy:
+    limits = settings.file.limits
+    return Policy(order_max=limits.order_maximum, refund_alone_max=limits.refund_two_names_above)
+
+
+def billers_room(
+    settings: Settings, database: Database, catalogue: Catalogue, vault: Vault, http: HttpClient, clock: Clock
+) -> Billers:
+    remote = {
+        key: RemoteBiller(
+            Connector(
+                key,
+                section.base_url,
+                Secret(section.secret.get_secret_value()),
+                http,
+                clock,
+                timeout=section.timeout,
+            ),
+            catalogue,
+        )
+        for key, section in settings.file.connectors.items()
+    }
+    return Billers(catalogue, HostedBiller(database, catalogue, vault, clock), remote)
+
+
+def payments_room(
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    vault: Vault,
+    gateways: Mapping[str, Gateway],
+    billers: Billers,
+) -> Payments:
+    wallets = {wallet: name for wallet, name in WALLETS.items() if name in gateways}
+    return furnish(
+        Means(
+            database=database,
+            clock=clock,
+            vault=vault,
+            gateways=Gateways(gateways, wallets, settings.environment.public_url),
+            directory=billers,
+            secret=settings.secret_keys[-1].encode(),
+            policy=policy(settings),
+        )
+    )
+
+
+def conversation(
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    ephemeral: Ephemeral,
+    vault: Vault,
+    traces: Traces,
+    catalogue: Catalogue,
+    billers: Billers,
+    payments: Payments,
+    identities: Identities,
+) -> Engine:
+    scenes = scenes_of(settings.file.scene_packs)
+    public_url = settings.environment.public_url
+    router = KeywordRouter(tuple(scenes.values()), lambda: business_day(clock.now()))
+    talk = Talk(router, scenes, AfterSales(database, vault, f"{public_url}/receipts"), f"{public_url}/cashier")
+    return Engine(
+        Parts(
+            sessions=Sessions(ephemeral, vault, clock),
+            talk=talk,
+            say=say,
+            identities=identities,
+            catalogue=catalogue,
+            billers=billers,
+            saved=SavedAccounts(database, vault, clock),
+            orders=ChatOrders(payments.orders, payments.closing, database, clock),
+            lookups=LookupGuard(ephemeral, vault, traces),
+            database=database,
+            trail=traces,
+            clock=clock,
+            scenes=scenes,
+            merchants={key: section.merchants for key, section in settings.file.official.items()},
+        )
+    )
+
+
+def official_account(key: str, section: OfficialSection, settings: Settings) -> OfficialAccount:
+    """Return an account as the channel knows it."""
+    keys = (section.aes_key, section.previous_aes_key)
+    return OfficialAccount(
+        key=key,
+        app_id=section.appid,
+        secret=Secret(section.secret.get_secret_value()),
+        token=Secret(section.token.get_secret_value()),
+        aes_keys=tuple(Secret(each.get_secret_value()) for each in keys if each is not None),
+        mode=Mode(section.mode),
+        format=Format(section.format),
+        original_id=section.original_id,
+        api_base=section.api_base,
+        oauth_base=section.oauth_base,
+        window=settings.file.deadlines.timestamp_window,
+    )
+
+
+def wallet_book(
+    accounts: Sequence[OfficialAccount],
+    clients: Mapping[str, WeChatClient],
+    settings: Settings,
+    gateways: Mapping[str, Gateway],
+) -> WalletBook:
+    """Let each official account sign in the payers of the gateway accounts that its appid is bound to."""
+    found: dict[tuple[str, str], Wallet] = {}
+    for name, tables in settings.file.gateways.items():
+        for key in tables:
+            _, app_ids = gateways[name].owner(key)
+            for account in accounts:
+                if account.app_id in app_ids:
+                    found.setdefault((name, key), WeChatWallet(account.app_id, clients[account.key]))
+    return WalletBook(found)
+
+
+def apology(event: Event, fault: Exception) -> Reply:
+    return Reply((Text(render_message("trouble", "zh_hans")),))
+
+
+async def enqueue_all(database: Database, vault: Vault, clock: Clock, jobs: Sequence[NewJob]) -> None:
+    """Put jobs into the outbox in a transaction of their own, for callers that have none."""
+
+    async def insert(tx: Tx) -> None:
+        await enqueue(tx, jobs, clock.now(), vault)
+
+    await database.effect(insert)
