@@ -58,6 +58,12 @@ def said_digits(text: str) -> str:
     return _HAN_RUN.sub(_digits_of, text)
 
 
+def holds_digit(text: str) -> bool:
+    """Tell whether a number can be in a text at all, in digits, in words, or with O for 0."""
+    return _ANY_DIGIT.search(text) is not None
+
+
+_ANY_DIGIT: Final = re.compile(rf"[\dOo{_HAN}]")
 _HAN_RUN: Final = re.compile(rf"[{_HAN}]+")
 
 

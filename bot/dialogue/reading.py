@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.billers.items import InputField, ItemDefinition
 from bot.dialogue import cues
-from bot.dialogue.numbers import find_amount, find_period, parse_amount, parse_choice, said_digits
+from bot.dialogue.numbers import find_amount, find_period, holds_digit, parse_amount, parse_choice, said_digits
 from bot.dialogue.session import Awaiting
 from bot.dialogue.steps import Option
 
@@ -121,6 +121,8 @@ def corrected_fields(
             found[field.key] = value
     account = definition.account
     if account is None:
+        return found
+    if not account.choices and not holds_digit(text):
         return found
     said = after_label(text, (*label_words(account), *words)) or instead(text)
     value = read_field(account, said, slots) or read_field(account, text, slots)

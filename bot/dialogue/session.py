@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from pydantic import TypeAdapter, ValidationError
+import msgspec
 
 from bot.billers.port import Found, Quote
 from bot.dialogue.acts import Act, Understanding
 from bot.dialogue.event import Event
+from bot.dialogue.keeping import Keeper
 from bot.dialogue.steps import Option
 from bot.kernel.clock import Clock
 from bot.kernel.errors import Busy
@@ -93,7 +94,8 @@ class State:
     seen_at: datetime | None = None
 
 
-_CODEC: Final = TypeAdapter(State)
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(State)
 
 
 class Conversation:
@@ -110,6 +112,7 @@ class Sessions:
         self._store = store
         self._vault = vault
         self._clock = clock
+        self._keeper = Keeper(store, clock, LOCK_SECONDS)
 
     @asynccontextmanager
     async def turn(self, event: Event) -> AsyncIterator[Conversation]:
@@ -121,7 +124,7 @@ class Sessions:
         key = self._vault.blind(f"{event.channel}:{event.account}:{event.subject}", _CONTEXT)
         lock, name, owner = f"{{dlg:{key}}}:lock", f"{{dlg:{key}}}:state", random_text(16)
         opened = await self._open(lock, name, owner)
-        keeper = asyncio.create_task(self._keep(lock, owner))
+        self._keeper.hold(lock, owner)
         try:
             conversation = Conversation(self._unpacked(opened))
             yield conversation
@@ -132,8 +135,7 @@ class Sessions:
             await asyncio.shield(self._store.release(lock, owner))
             raise
         finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            self._keeper.drop(owner)
 
     async def _open(self, lock: str, name: str, owner: str) -> Versioned:
         for wait in _WAITS:
@@ -143,21 +145,14 @@ class Sessions:
             await self._clock.sleep(wait)
         raise Busy("conversation_busy")
 
-    async def _keep(self, lock: str, owner: str) -> None:
-        """Renew the lock while a slow turn works, so that no second turn begins beside it."""
-        while True:
-            await self._clock.sleep(LOCK_SECONDS / 3)
-            if not await self._store.renew(lock, owner, LOCK_SECONDS):
-                return
-
     def _packed(self, state: State) -> bytes:
-        return self._vault.seal(_CODEC.dump_json(state).decode(), _CONTEXT)
+        return self._vault.seal(_ENCODER.encode(state).decode(), _CONTEXT)
 
     def _unpacked(self, opened: Versioned) -> State:
         if opened.value is None:
             return State()
         try:
-            return _CODEC.validate_json(self._vault.open(opened.value, _CONTEXT))
-        except (ValidationError, Undecipherable):
+            return _DECODER.decode(self._vault.open(opened.value, _CONTEXT))
+        except (msgspec.MsgspecError, Undecipherable):
             # A release changed the shape, or a key was retired; a customer who starts anew is better than a stuck one.
             return State()

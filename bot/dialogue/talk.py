@@ -1,6 +1,8 @@
 """What a message does to a conversation: an answer, a correction, a digression or a new request, in that order."""
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from bot.billers.items import InputField
@@ -41,6 +43,13 @@ _OF_THEIR_OWN: Final = frozenset(Act) - {
 }
 
 
+_PHRASES_KEPT: Final = 1024
+_PHRASE_MAX: Final = 12
+_FLEETING: Final = re.compile(
+    r"[\d零〇一二三四五六七八九十两幺年月日号天周期度]|我叫|姓名|名字|户主|业主|@|today|last|this|next"
+)
+
+
 class Talk:
     """Holds no state of its own; a turn carries it all."""
 
@@ -51,10 +60,15 @@ class Talk:
         self._beside = Beside(after, self._offers, cashier_url)
         self._walk = Walk(scenes, self._offers, cashier_url)
         self._amending = Amending(scenes)
+        self._stock_phrase = lru_cache(maxsize=_PHRASES_KEPT)(router.understand)
 
     def understand(self, text: str) -> Heard:
         """Return what a message may mean, for ``hear``."""
-        return self._router.understand(text)
+        # Most messages are the same few phrases. One that may hold a number or a date is never kept: it can be
+        # personal, and what it means can change with the day.
+        if len(text) > _PHRASE_MAX or _FLEETING.search(text):
+            return self._router.understand(text)
+        return self._stock_phrase(text)
 
     async def hear(self, turn: Turn, text: str, heard: Heard) -> None:
         """Answer what a customer wrote or said, ``heard`` being what the router makes of it."""

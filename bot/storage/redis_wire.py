@@ -31,6 +31,7 @@ ROUND_MAX: Final = 256
 _PENDING_MAX: Final = 8192
 _ANSWER_SECONDS: Final = 2.0
 _CONNECT_SECONDS: Final = 2.0
+_FRESH_SECONDS: Final = 0.02
 _PAUSE_FIRST: Final = 0.05
 _PAUSE_MAX: Final = 2.0
 
@@ -156,6 +157,7 @@ class _Lane:
         self._connection: AbstractConnection | None = None
         self._pause = _PAUSE_FIRST
         self._not_before = 0.0
+        self._used_at = 0.0
 
     async def exchange(self, entries: deque[Entry]) -> None:
         """Send a round and give every caller the answer to its own command, or Busy."""
@@ -167,6 +169,7 @@ class _Lane:
                 await connection.send_packed_command([b"".join([packed for packed, _ in entries])], check_health=False)
                 while entries:
                     await _read(connection, entries)
+            self._used_at = self._loop.time()
         except Exception as error:
             # Sent commands may have been carried out, so none is sent again. Whatever it was, the lane lives on.
             code = "ephemeral_away" if self._connection is None else "ephemeral_answer_lost"
@@ -180,8 +183,9 @@ class _Lane:
 
     async def _connected(self) -> AbstractConnection:
         if self._connection is not None:
-            # End of stream, or an answer that nobody asked for: found before anything is sent, it costs nothing.
-            if not await self._connection.can_read():
+            # End of stream, or an answer that nobody asked for: found before anything is sent, it costs nobody a
+            # command. A connection that answered a moment ago is not looked at, since the look costs a read.
+            if self._loop.time() - self._used_at < _FRESH_SECONDS or not await self._connection.can_read():
                 return self._connection
             await self.drop()
         if self._loop.time() < self._not_before:

@@ -23,6 +23,8 @@ _KEPT: Final = 10_000
 _BATCH: Final = 500
 _STORY_MAX: Final = 500
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, default=str, separators=(",", ":"))
+
 _INSERT: Final = "INSERT INTO traces (trace_id, kind, title, detail, at) VALUES ($1, $2, $3, $4, $5)"
 _INSERT_MANY: Final = """
 INSERT INTO traces (trace_id, kind, title, detail, at)
@@ -86,7 +88,7 @@ class Traces:
 
     def note(self, trace_id: str, kind: str, title: str, detail: Mapping[str, object] | None = None) -> None:
         words = shorten(redact_text(without_control(title)), 200)
-        facts = json.dumps(redact(detail or {}), ensure_ascii=False, default=str, separators=(",", ":"))
+        facts = _JSON.encode(redact(detail)) if detail else "{}"
         note = Note(self._clock.now(), trace_id, kind, words, without_control(facts))
         self._waiting.append(note)
         self._make_room()

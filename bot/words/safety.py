@@ -24,11 +24,16 @@ _FULL_WIDTH: Final = str.maketrans({"<": "＜", ">": "＞", '"': "＂", "'": "�
 _ENTITY: Final = re.compile(r"&(?=#|[lg]t|quot|apos|amp|\w{1,32};)", re.IGNORECASE)
 # Chat windows link ``scheme://``, names that end in a top-level domain, and bare IPv4 addresses; amounts stay.
 _DOMAIN_DOT: Final = re.compile(r"(?<=\S)\.(?=[^\W\d_])")
+# What no rule here changes, told by one look: words and amounts, the usual values.
+_WORD: Final = r"[\u4e00-\u9fff0-9A-Za-z*，。（）：、·-]+"
+_HARMLESS: Final = re.compile(rf"{_WORD}(?: {_WORD})*|-?[0-9]+\.[0-9][0-9]")
 _IPV4: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3,}", re.ASCII)
 
 
 def harmless(text: str) -> str:
     """Return the text on one line, as people read it, in a form that no chat window makes a link or a tag of."""
+    if _HARMLESS.fullmatch(text):
+        return text
     line = " ".join(visible(text).split())
     line = _ENTITY.sub("＆", line.translate(_FULL_WIDTH)).replace("://", "：//")
     return _IPV4.sub(lambda found: found[0].replace(".", "．"), _DOMAIN_DOT.sub("．", line))

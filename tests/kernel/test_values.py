@@ -1,6 +1,7 @@
 """Money, identifiers, masks, secrets and text, by example and by property."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -119,3 +120,11 @@ def test_errors_carry_status_and_whether_to_try_again() -> None:
     assert str(fault) == "amount: type an amount"
     assert Busy("away").retryable and GatewayTrouble("silent").retryable
     assert BotError("x").http_status == 500
+
+
+def test_what_is_taken_for_tidy_is_left_alone_by_unicode() -> None:
+    tidy = [chr(code) for code in range(0x10000) if text._TIDY.fullmatch(chr(code))]
+
+    assert len(tidy) > 20_000
+    assert [each for each in tidy if unicodedata.normalize("NFKC", each) != each] == []
+    assert [each for each in tidy if each.isspace() or not each.isprintable()] == []

@@ -140,7 +140,7 @@ class TestTrouble:
         await asyncio.gather(*(store.get("a") for _ in range(50)))
         with redis.Redis.from_url(redis_url) as client:
             client.client_kill_filter(_type="normal", skipme=True)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.04)  # Past the moment in which a connection is taken for alive unseen.
 
         assert await store.count("n", 10) == 1
         await store.close()
