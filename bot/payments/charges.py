@@ -126,7 +126,7 @@ class Charges:
                 return turn
             if not turn.close_first:
                 return await self._go_on(turn.charge)
-            if turn.charge.state == "reversing":
+            if turn.charge.way is Way.CODE or turn.charge.state == "reversing":
                 return Confirming(RETRY_SECONDS, turn.charge.id)
             closed = await self._upstream.close(turn.charge)
             if closed.state == "paid":
@@ -199,6 +199,9 @@ class Charges:
         same = (charge.gateway, charge.gateway_account, charge.way, charge.payer_hash) == asked
         if same and charge.state in ("created", "pending", "unknown"):
             return _Turn(charge)
+        if charge.way is Way.CODE:
+            # Somebody's code is being paid right now; whoever scanned it ends that, and nobody here.
+            return _Turn(charge, close_first=True)
         # Committed before the upstream call; a second payer who comes meanwhile finds it closing and waits likewise.
         await _STOP(tx, charge.id, to_micros(now))
         closing = charge if charge.state in ("closing", "reversing") else replace(charge, state="closing", queries=0)

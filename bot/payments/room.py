@@ -15,6 +15,7 @@ from bot.payments.policy import Policy
 from bot.payments.receipts import Receipts
 from bot.payments.refunds import Refunds
 from bot.payments.registry import Gateways
+from bot.payments.scanned import Scanned
 from bot.payments.sweep import Sweeper
 from bot.payments.upstream import Upstream
 from bot.storage.port import Database
@@ -49,6 +50,7 @@ class Payments:
     sweeper: Sweeper
     receipts: Receipts
     upstream: Upstream
+    scanned: Scanned
     gateways: Gateways
 
 
@@ -59,6 +61,7 @@ def furnish(means: Means) -> Payments:
     orders = Orders(database, clock, vault, gatekeeper)
     crediting = Credits(database, clock, means.gateways)
     upstream = Upstream(database, clock, vault, means.gateways, crediting, policy)
+    scanned = Scanned(database, clock, vault, means.gateways, upstream, policy)
     refunds = Refunds(database, clock, means.gateways, policy)
     closing = Closing(database, clock)
     return Payments(
@@ -69,8 +72,9 @@ def furnish(means: Means) -> Payments:
         closing=closing,
         refunds=refunds,
         fulfilment=Fulfilment(database, clock, orders, means.directory, policy),
-        sweeper=Sweeper(database, clock, upstream, closing, refunds, policy),
+        sweeper=Sweeper(database, clock, upstream, closing, refunds, policy, scanned),
         receipts=Receipts(database, means.secret),
         upstream=upstream,
+        scanned=scanned,
         gateways=means.gateways,
     )

@@ -6,8 +6,11 @@ from typing import Final, Literal
 
 from bot.kernel.clock import Clock, to_micros
 from bot.payments.closing import Closing
+from bot.payments.facts import Way
 from bot.payments.policy import Policy
 from bot.payments.refunds import Refunds
+from bot.payments.scanned import Scanned
+from bot.payments.states import LIVE
 from bot.payments.upstream import Upstream
 from bot.payments.values import Charge
 from bot.storage.port import Database, Tx
@@ -58,6 +61,7 @@ class Sweeper:
         closing: Closing,
         refunds: Refunds,
         policy: Policy,
+        scanned: Scanned,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -65,6 +69,7 @@ class Sweeper:
         self._closing = closing
         self._refunds = refunds
         self._policy = policy
+        self._scanned = scanned
 
     async def due_charges(self, limit: int) -> list[str]:
         """Take up to ``limit`` charges that are due to be asked about; nobody else gets them for a while."""
@@ -77,6 +82,8 @@ class Sweeper:
     async def sweep_charge(self, charge_id: str) -> Charge:
         """Ask about one charge, or close it, whichever its state and its age demand; return it as it then stands."""
         charge = await self._upstream.load(charge_id)
+        if charge.way is Way.CODE and charge.state in LIVE:
+            return await self._scanned.sweep(charge)
         if charge.state == "closing":
             return await self._upstream.close(charge)
         if charge.state in ("created", "pending", "unknown"):
@@ -96,7 +103,7 @@ class Sweeper:
         """Close one order now (a customer cancelled it) and return the state it is in after one attempt."""
         await self._closing.begin(order_id)
         for row in await self._database.rows(_CLOSING_OF, order_id):
-            await self._upstream.close(await self._upstream.load(row["id"]))
+            await self.sweep_charge(row["id"])
         order = await self._database.row(_STATE, order_id)
         return str(order["state"]) if order is not None else ""
 

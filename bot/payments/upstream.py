@@ -246,3 +246,7 @@ class Upstream:
         facts = {"out_trade_no": charge.out_trade_no, "gateway": charge.gateway, "state": charge.state}
         case = work.case("charge_stuck", charge.id, charge.order_id, facts, charge.trace_id)
         await self._database.effect(lambda tx: enqueue(tx, [case], self._clock.now()))
+
+    async def take_paid(self, charge: Charge, fact: PaidFact) -> None:
+        """Credit what a gateway answered about a charge, whoever asked."""
+        await self._paid(charge, fact)

@@ -31,10 +31,11 @@ from bot.payments.facts import (
     Waiting,
     Way,
 )
+from bot.payments.faculties import Codes, Contracts, Flows, Sharing
 
 MCHID = "1900000001"
 APP = "wxapp"
-Call = Literal["create", "query", "close", "refund", "refund_query"]
+Call = Literal["create", "query", "close", "refund", "refund_query", "pay", "reverse"]
 Answer = TypeVar("Answer")
 
 # What a script may say instead of a literal answer.
@@ -74,6 +75,11 @@ class ScriptedGateway:
     # A test that wants to look, or to cancel, in the middle of a call waits for ``reached`` and sets ``go``.
     gate: tuple[asyncio.Event, asyncio.Event] | None = None
     refund_outcome: RefundState = RefundState.SUCCEEDED
+    # Faculties, where a test gives it some.
+    codes: Codes | None = None
+    flows: Flows | None = None
+    sharing: Sharing | None = None
+    contracts: Contracts | None = None
 
     def script(self, call: Call, *answers: Any) -> None:
         self.scripts[call].extend(answers)
