@@ -196,7 +196,9 @@ async def test_one_code_at_a_time(world: World, codes: ScriptedCodes) -> None:
 async def test_an_order_that_is_cancelled_has_its_code_reversed(world: World, codes: ScriptedCodes) -> None:
     charge = await scan(world, TYPES)
     await world.payments.sweeper.close_order(charge.order_id)
-    await pass_time(world, 40)
+    await pass_time(world, 5)
+    assert world.gateway.count("reverse") == 0
+    await pass_time(world, 35)
 
     assert (await world.charge(charge.id)).state == "closed"
     assert world.gateway.count("close") == 0
