@@ -66,6 +66,7 @@ class CodeAsk:
     store: str = ""
     device: str = ""
     payer_ip: str | None = None
+    once: bool = False  # Refuse as ``charge_made`` when the order has had any charge.
 
 
 class Step(StrEnum):
@@ -161,7 +162,11 @@ class Scanned:
         order = await locks.order(tx, ask.order_id)
         if order is None:
             return Refusal("order_unknown")
-        unpayable = await self._unpayable(tx, order, now)
+        made = await tx.row(_COUNT, ask.order_id)
+        assert made is not None
+        if ask.once and made["made"]:
+            return Refusal("charge_made")
+        unpayable = await self._unpayable(tx, order, made["made"], now)
         if unpayable:
             return Refusal(unpayable)
         charge_id = new_id("chg", now)
@@ -183,15 +188,14 @@ class Scanned:
         )
         return charge_id
 
-    async def _unpayable(self, tx: Tx, order: Row, now: datetime) -> str:
+    async def _unpayable(self, tx: Tx, order: Row, made: int, now: datetime) -> str:
         if order["state"] != "created":
             return "already_paid" if order["state"] == "paid" else "order_closed"
         if order["expires_at"] <= to_micros(now + timedelta(seconds=CHARGE_SECONDS_MIN)):
             return "order_expired"
         if await tx.row(_ANY, order["id"]) is not None:
             return "charge_in_flight"
-        made = await tx.row(_COUNT, order["id"])
-        return "charge_limit" if made is None or made["made"] >= self._policy.charges_per_order_max else ""
+        return "charge_limit" if made >= self._policy.charges_per_order_max else ""
 
     def _request(self, ask: CodeAsk, order: Row, now: datetime) -> NewCharge:
         return NewCharge(

@@ -33,18 +33,22 @@ def complete(response: web.StreamResponse, trace_id: str, *, secure: bool) -> No
     headers["X-Trace-Id"] = trace_id
 
 
-def page(template: str, *, status: int = 200, **values: object) -> web.Response:
-    """Render a page in the simplified script under a policy that admits our own inlined scripts and styles alone."""
+def page(template: str, *, status: int = 200, script_sources: str = "", **values: object) -> web.Response:
+    """Render a page in the simplified script under a policy that admits our own inlined scripts and styles alone.
+
+    ``script_sources`` names hosts whose scripts the page loads besides, such as WeChat's for its scanner.
+    """
     text = render_page(template, Script.ZH_HANS, **values)
-    headers = {"Content-Security-Policy": page_policy()}
+    headers = {"Content-Security-Policy": page_policy(script_sources)}
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 
 
-def page_policy() -> str:
+def page_policy(script_sources: str = "") -> str:
     """Return the Content-Security-Policy of a page: no frames, nothing from elsewhere, scripts by their digest."""
     assets = default_renderer().assets
+    scripts = " ".join(filter(None, (assets.script_sources, script_sources))) or "'none'"
     return (
-        f"default-src 'none'; script-src {assets.script_sources or chr(39) + 'none' + chr(39)}; "
+        f"default-src 'none'; script-src {scripts}; "
         f"style-src {assets.style_sources}; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     )

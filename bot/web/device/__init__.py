@@ -1,0 +1,1 @@
+"""The till's doors: the API of machines, and the page of a cashier."""

@@ -1,0 +1,1 @@
+"""Tests of the till: machines with keys, cashiers with PINs."""
