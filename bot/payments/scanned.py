@@ -47,7 +47,9 @@ _FAILED: Final = CHARGE.move(*_OPEN, to="failed", sets="failure = $3, next_query
 _ASK_LATER: Final = f"""
 UPDATE charges SET queries = queries + 1, next_query_at = $2 WHERE id = $1 AND state IN ({quoted(LIVE)})
 """  # noqa: S608 - The names of our own states.
-_ANY: Final = f"SELECT id FROM charges WHERE order_id = $1 AND state IN ({quoted(LIVE)})"  # noqa: S608 - As above.
+_ANY: Final = f"""
+SELECT id FROM charges WHERE order_id = $1 AND state IN ({quoted(LIVE)})
+"""  # noqa: S608 - The names of our own states.
 _COUNT: Final = "SELECT COUNT(*) AS made FROM charges WHERE order_id = $1"
 _INSERT: Final = """
 INSERT INTO charges (id, order_id, gateway, gateway_account, way, out_trade_no, amount, currency, state, request_sealed,
