@@ -12,35 +12,50 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from aiohttp import web
 
-from bot.simulators import biller, wechat, wechatpay
+from bot.simulators import alipay, bankapp, biller, unionpay, wechat, wechatpay
 from bot.simulators.clock import Clock, FactorClock
 from bot.simulators.wechat.plan import changed
 
 HOST = "127.0.0.1"
-SECTIONS = frozenset({"credentials", "wechatpay", "biller", "wechat"})
+NAMES = ("wechatpay", "alipay", "unionpay", "bankapp", "biller", "wechat", "webview")
+SECTIONS = frozenset(
+    {"credentials", "alipay_credentials", "wechatpay", "alipay", "unionpay", "bankapp", "biller", "wechat"}
+)
 SHUTDOWN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What the simulators of one run are told: both sides' keys and a section for each."""
+    """What the simulators of one run are told: both sides' keys and a section for each.
+
+    ``credentials`` are WeChat Pay's; the sections of UnionPay and of the bank hold their own.
+    """
 
     credentials: wechatpay.Credentials
+    alipay_credentials: alipay.Credentials
     wechatpay: Mapping[str, Any] = field(default_factory=dict)
+    alipay: Mapping[str, Any] = field(default_factory=dict)
     biller: Mapping[str, Any] = field(default_factory=dict)
     wechat: Mapping[str, Any] = field(default_factory=dict)
+    unionpay: Mapping[str, Any] = field(default_factory=dict)
+    bankapp: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The shape that a configuration file has."""
         return {
             "credentials": self.credentials.to_json(),
+            "alipay_credentials": self.alipay_credentials.to_json(),
             "wechatpay": dict(self.wechatpay),
+            "alipay": dict(self.alipay),
             "biller": dict(self.biller),
             "wechat": dict(self.wechat),
+            "unionpay": dict(self.unionpay),
+            "bankapp": dict(self.bankapp),
         }
 
 
@@ -58,15 +73,31 @@ def read_setup(path: Path | None) -> Setup:
         if "credentials" in facts
         else wechatpay.generate_credentials()
     )
+    alipay_credentials = (
+        alipay.Credentials.from_json(facts["alipay_credentials"])
+        if "alipay_credentials" in facts
+        else alipay.generate_credentials()
+    )
     platform = facts.get("wechat", {})
     if "accounts" not in platform:
         platform = {**platform, "accounts": [_account(credentials.appids[0])]}
     return Setup(
         credentials=credentials,
+        alipay_credentials=alipay_credentials,
         wechatpay=facts.get("wechatpay", {}),
+        alipay=facts.get("alipay", {}),
         biller={**generated, **facts.get("biller", {})},
         wechat=platform,
+        unionpay=_with_keys(facts.get("unionpay", {}), unionpay),
+        bankapp=_with_keys(facts.get("bankapp", {}), bankapp),
     )
+
+
+def _with_keys(section: Mapping[str, Any], simulator: ModuleType) -> Mapping[str, Any]:
+    """Return the section with both sides' keys, made where it has none."""
+    if "credentials" in section:
+        return section
+    return {"credentials": simulator.generate_credentials().to_json(), **section}
 
 
 def save_setup(setup: Setup, path: Path) -> None:
@@ -82,7 +113,7 @@ def _account(appid: str) -> dict[str, str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot.simulators", description=__doc__)
-    for name in ("wechatpay", "biller", "wechat", "webview"):
+    for name in NAMES:
         parser.add_argument(f"--{name}-port", type=int, default=0, metavar="PORT", help="0 takes a free one")
     parser.add_argument("--clock-factor", type=float, default=1.0, metavar="N", help="divides every pause")
     parser.add_argument("--seed", type=int, help="replaces the seeds of the configuration")
@@ -105,16 +136,27 @@ def _listen(port: int) -> socket.socket:
 def _applications(setup: Setup, clock: Clock, urls: Mapping[str, str], seed: int | None) -> dict[str, web.Application]:
     seeds = {} if seed is None else {"seed": seed}
     pay_plan = wechatpay.plan_from_settings(setup.credentials, {**setup.wechatpay, **seeds})
+    alipay_plan = alipay.plan_from_settings(setup.alipay_credentials, {**setup.alipay, **seeds})
     bill_plan = biller.plan_from_settings({**setup.biller, **seeds})
     around = {"wechatpay_url": urls["wechatpay"], "webview_url": urls["webview"], **setup.wechat}
     chat_plan = changed(wechat.WeChatPlan(accounts=()), around)
     platform = wechat.make(chat_plan, clock)
     return {
         "wechatpay": wechatpay.make(pay_plan, clock),
+        "alipay": alipay.make(alipay_plan, clock),
+        "unionpay": _made(unionpay, {**setup.unionpay, **seeds}, clock),
+        "bankapp": _made(bankapp, {**setup.bankapp, **seeds}, clock),
         "biller": biller.make(bill_plan, clock),
         "wechat": platform,
         "webview": wechat.make_webview(chat_plan, clock, platform),
     }
+
+
+def _made(simulator: ModuleType, section: Mapping[str, Any], clock: Clock) -> web.Application:
+    facts = dict(section)
+    credentials = simulator.Credentials.from_json(facts.pop("credentials"))
+    app: web.Application = simulator.make(simulator.plan_from_settings(credentials, facts), clock)
+    return app
 
 
 async def serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
@@ -124,7 +166,7 @@ async def serve(arguments: argparse.Namespace, stop: asyncio.Event) -> None:
         save_setup(setup, arguments.save_config)
     async with AsyncExitStack() as stack:
         listeners: dict[str, socket.socket] = {}
-        for name in ("wechatpay", "biller", "wechat", "webview"):
+        for name in NAMES:
             listeners[name] = _listen(getattr(arguments, f"{name}_port"))
             stack.callback(listeners[name].close)
         urls = {name: f"http://{HOST}:{listener.getsockname()[1]}" for name, listener in listeners.items()}

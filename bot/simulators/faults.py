@@ -29,6 +29,7 @@ class Fault:
 # WeChat Pay. The suffix is the last two digits of the order total (create, query, close, pay, notice) or of
 # the refund amount (refund, refund_query, refund_notice), in fen.
 CALLS = ("create", "query", "close", "refund", "refund_query")
+FACULTY_CALLS = (*CALLS, "code", "reverse", "share", "share_query", "contract", "deduct")
 WECHATPAY_FAULTS: tuple[Fault, ...] = (
     Fault("declined", ("pay",), "the payer's bank refuses; the order stays NOTPAY", 1),
     Fault("create_answer_lost", ("create",), "the order exists, its first answer does not come", 2, 1),
@@ -49,8 +50,8 @@ WECHATPAY_FAULTS: tuple[Fault, ...] = (
     Fault("paid_while_closing", ("close",), "our close arrives just after the payment: ORDERPAID", 12, 1),
     Fault("create_reset", ("create",), "connection reset on the first create, nothing is made", 13, 1),
     Fault("query_500", ("query",), "the first two queries answer 500", 14, 2),
-    Fault("answer_unsigned", CALLS, "the first answer of each call is not signed", 15, 1),
-    Fault("answer_forged", CALLS, "the first answer of each call is signed by a stranger's key", 16, 1),
+    Fault("answer_unsigned", FACULTY_CALLS, "the first answer of each call is not signed", 15, 1),
+    Fault("answer_forged", FACULTY_CALLS, "the first answer of each call is signed by a stranger's key", 16, 1),
     Fault("query_not_found", ("query",), "the first two queries deny that the order exists", 17, 2),
     Fault("notice_other_mchid", ("notice",), "a signed notice of another merchant precedes the true one", 18),
     Fault("notice_stale", ("notice",), "a notice signed ten minutes ago precedes the true one", 19),
@@ -61,10 +62,34 @@ WECHATPAY_FAULTS: tuple[Fault, ...] = (
     Fault("refund_notice_never", ("refund_notice",), "the refund's notice is never sent", 24),
     Fault("close_answer_lost", ("close",), "the order is closed, the first answer does not come", 25, 1),
     Fault("create_429", ("create",), "429 FREQUENCY_LIMITED on the first create", 26, 1),
-    Fault("bad_gateway", CALLS, "the first answer of each call is an HTML page with status 502", 27, 1),
+    Fault("bad_gateway", FACULTY_CALLS, "the first answer of each call is an HTML page with status 502", 27, 1),
     Fault("query_answer_lost", ("query",), "the first query's answer does not come", 28, 1),
-    Fault("answer_dropped", CALLS, "the call is carried out, then the connection is reset", 29, 1),
+    Fault("answer_dropped", FACULTY_CALLS, "the call is carried out, then the connection is reset", 29, 1),
     Fault("paid_after_close", ("close",), "the close is confirmed, yet whoever has the sheet open can still pay", 30),
+    # Scanned codes; the suffix is of the order total.
+    Fault("code_password", ("code",), "the payer's phone asks for the password, which is typed after a while", 31),
+    Fault("code_password_never", ("code",), "the payer's phone asks for the password, which is never typed", 32),
+    Fault("code_password_refused", ("code",), "the payer's phone asks for the password and the payer cancels", 33),
+    Fault("code_answer_lost", ("code",), "the code is paid, the answer does not come", 34),
+    Fault("code_system_error", ("code",), "the code is paid, yet the answer is 500 SYSTEM_ERROR", 35),
+    Fault("code_bank_error", ("code",), "the answer is BANKERROR and nothing is paid", 36),
+    Fault("code_not_enough", ("code",), "the payer lacks money: NOT_ENOUGH", 37),
+    Fault("reverse_recall", ("reverse",), "the first two reversals do nothing and say recall=Y", 38, 2),
+    Fault("reverse_system_error", ("reverse",), "the first reversal answers 500 and does nothing", 39, 1),
+    Fault("reverse_userpaying", ("reverse",), "the first two reversals are refused with USERPAYING", 40, 2),
+    Fault("reverse_answer_lost", ("reverse",), "the order is reversed, the first answer does not come", 41, 1),
+    Fault("reverse_over", ("reverse",), "the reversal is refused with REVERSE_EXPIRE", 42),
+    Fault("query_contradicts", ("query",), "the first queries after a payment deny it, saying NOTPAY"),
+    Fault("query_slow", ("query",), "each query takes plan.slow_query_seconds"),
+    # Shares; the suffix is of the part's amount (share_result) or of the whole share.
+    Fault("share_part_failed", ("share_result",), "the part ends CLOSED: the receiver's account is abnormal", 45),
+    Fault("share_answer_lost", ("share",), "the share exists, its first answer does not come", 46, 1),
+    Fault("share_system_error", ("share",), "the first share answers 500 and does nothing", 47, 1),
+    Fault("share_return_slow", ("share_return",), "the return is PROCESSING and succeeds a while later", 48),
+    Fault("share_return_failed", ("share_return",), "the return fails: the receiver's balance is short", 49),
+    # Deductions; the suffix is of the order total.
+    Fault("deduct_not_enough", ("deduct_result",), "the deduction was taken in and then fails: PAYERROR", 50),
+    Fault("deduct_answer_lost", ("deduct",), "the deduction was taken in, its first answer does not come", 51, 1),
 )
 
 # Billers. The suffix is the last two digits of the customer's account number.

@@ -235,6 +235,9 @@ async def test_a_close_that_was_refused_while_the_order_waits_is_unknown(rig: Ri
 
 @pytest.mark.parametrize("state", list(RefundState))
 async def test_a_refund_is_told_alike_by_request_query_and_notice(rig: Rig, state: RefundState) -> None:
+    """A rig may name the states that its platform has (``refund_states``), and say that its notices tell no fact."""
+    if state not in getattr(rig, "refund_states", frozenset(RefundState)):
+        pytest.skip("no refund of this gateway is ever in this state")
     rig.will_refund(state)
     rig.will_refund(state)
     asked = await rig.gateway.refund(rig.new_refund())
@@ -248,7 +251,8 @@ async def test_a_refund_is_told_alike_by_request_query_and_notice(rig: Rig, stat
     if state is not RefundState.PENDING:
         notice = rig.gateway.read_notice(rig.refund_notice(state), rig.clock.now())
         assert isinstance(notice, Notice)
-        assert notice.fact == asked
+        # A notice that cannot tell one refund from the sum of several is genuine and only recorded.
+        assert notice.fact == (asked if getattr(rig, "refund_notices_tell", True) else None)
 
 
 async def test_an_unknown_refund_is_missing(rig: Rig) -> None:

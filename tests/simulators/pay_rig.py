@@ -190,9 +190,10 @@ class Merchant:
 
 @dataclass
 class Inbox:
-    """Where notices arrive; `statuses` are answered in turn, then 204 for ever."""
+    """Where notices arrive; `statuses` are answered in turn, then `accepted` for ever."""
 
     statuses: list[int] = field(default_factory=list)
+    accepted: int = 204
     received: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -201,7 +202,7 @@ class Inbox:
         async with self.arrived:
             self.received.append((dict(request.headers), body))
             self.arrived.notify_all()
-        return web.Response(status=self.statuses.pop(0) if self.statuses else 204)
+        return web.Response(status=self.statuses.pop(0) if self.statuses else self.accepted)
 
     async def wait(self, count: int) -> list[tuple[Mapping[str, str], bytes]]:
         """The first so many notices, within five seconds of real time."""

@@ -11,16 +11,27 @@ import aiohttp
 import pytest
 
 from bot.simulators.__main__ import _parser, main, read_setup, save_setup, serve
+from tests.simulators import alipay_rig, bankapp_rig, unionpay_rig
 from tests.simulators.pay_rig import credentials, until
 
-NAMES = ("wechatpay", "biller", "wechat", "webview")
+NAMES = ("wechatpay", "alipay", "unionpay", "bankapp", "biller", "wechat", "webview")
+
+
+def keys() -> dict[str, Any]:
+    """The session's keys, so that no test has to make new ones."""
+    return {
+        "credentials": credentials().to_json(),
+        "alipay_credentials": alipay_rig.credentials().to_json(),
+        "unionpay": {"credentials": unionpay_rig.credentials().to_json()},
+        "bankapp": {"credentials": bankapp_rig.credentials().to_json()},
+    }
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A configuration with the session's keys, so that no test has to make new ones."""
+    """A configuration that leaves nothing to be made."""
     path = tmp_path / "sim.json"
-    path.write_text(json.dumps({"credentials": credentials().to_json(), "wechatpay": {"latency": 0.001}}))
+    path.write_text(json.dumps({**keys(), "wechatpay": {"latency": 0.001}}))
     return path
 
 
@@ -32,6 +43,7 @@ def test_a_saved_setup_reads_back_and_is_private(config: Path, tmp_path: Path) -
     assert read_setup(saved) == setup
     assert saved.stat().st_mode & 0o777 == 0o600
     assert setup.credentials == credentials()
+    assert setup.alipay_credentials == alipay_rig.credentials()
     assert len(setup.biller["secret"]) >= 32
 
 
@@ -45,13 +57,23 @@ def test_toml_is_read_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", '{"typo": {}}', '{"credentials": {}}', '{"wechatpay": {"typo": 1}}', '{"biller": {"secret": "x"}}']
+    "text",
+    [
+        "{",
+        '{"typo": {}}',
+        '{"credentials": {}}',
+        '{"wechatpay": {"typo": 1}}',
+        '{"alipay": {"typo": 1}}',
+        '{"unionpay": {"typo": 1}}',
+        '{"bankapp": {"credentials": {}}}',
+        '{"biller": {"secret": "x"}}',
+    ],
 )
 def test_a_wrong_configuration_ends_with_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     path = tmp_path / "sim.json"
-    facts = text if text == "{" else json.dumps({"credentials": credentials().to_json(), **json.loads(text)})
+    facts = text if text == "{" else json.dumps({**keys(), **json.loads(text)})
     path.write_text(facts)
 
     assert main(["--config", str(path)]) == 2
@@ -77,8 +99,8 @@ async def test_all_simulators_answer_at_their_addresses(config: Path, capsys: py
         urls: dict[str, Any] = json.loads(seen)
         assert tuple(urls) == NAMES
         async with aiohttp.ClientSession() as session:
-            for name, path in (("wechatpay", "faults"), ("biller", "faults")):
-                async with session.get(f"{urls[name]}/_sim/{path}") as response:
+            for name in ("wechatpay", "alipay", "unionpay", "bankapp", "biller"):
+                async with session.get(f"{urls[name]}/_sim/faults") as response:
                     assert (await response.json())["seed"] == 9
             async with session.get(f"{urls['wechat']}/_sim/plan") as response:
                 plan = await response.json()

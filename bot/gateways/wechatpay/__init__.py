@@ -1,1 +1,1 @@
-"""WeChat Pay APIv3 in direct-merchant mode: JSAPI, mini-program, Native and H5."""
+"""WeChat Pay APIv3, for a merchant or a service provider: payments, scanned codes, bills, shares and contracts."""

@@ -17,6 +17,8 @@ _SERIAL: Final = re.compile(r"[0-9A-F]{8,40}", re.ASCII)
 _PUBLIC_KEY_ID: Final = re.compile(r"PUB_KEY_ID_[0-9A-Za-z]{1,64}", re.ASCII)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _WITHIN_MAX: Final = 600.0
+_DIRECT: Final = ("mchid", "appids")
+_PARTNER: Final = ("sp_mchid", "sub_mchid", "sp_appid")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +28,12 @@ class WeChatPayAccount:
     ``key`` is the name by which charges and notify URLs call this account. ``appids`` are those bound to the
     merchant number; the first one serves ways without a payer's app (Native, H5). ``certificates`` tells whether
     platform certificates are downloaded; a merchant that WeChat Pay started in public-key mode has none.
-    ``within`` and ``download_within`` are seconds for one whole call.
+    ``within`` and ``download_within`` are seconds for one whole call. ``mini_appids`` are those of ``appids`` that
+    are mini-programs, where a contract is signed by a jump and not on a page.
+
+    With ``sp_mchid`` and ``sub_mchid`` the account is in service-provider mode (服务商): the provider signs its calls
+    in the name of the sub-merchant whose money it is. ``mchid`` and ``appids`` then follow from ``sp_mchid``,
+    ``sp_appid`` and ``sub_appid`` (the last one optional).
     """
 
     key: str
@@ -41,11 +48,26 @@ class WeChatPayAccount:
     base_url: str = "https://api.mch.weixin.qq.com"
     within: float = 5.0
     download_within: float = 120.0
+    mini_appids: tuple[str, ...] = ()
+    sp_mchid: str = ""
+    sub_mchid: str = ""
+    sp_appid: str = ""
+    sub_appid: str = ""
 
     def __post_init__(self) -> None:
-        faults = [*_identity_faults(self), *_key_faults(self), *_wire_faults(self)]
+        faults = [*_identity_faults(self), *_partner_faults(self), *_key_faults(self), *_wire_faults(self)]
         if faults:
             raise Misconfigured("wechatpay_account", f"[{self.key}] " + "; ".join(faults))
+
+    @property
+    def partner(self) -> bool:
+        """Whether a service provider acts for a sub-merchant."""
+        return bool(self.sp_mchid)
+
+    @property
+    def owner(self) -> str:
+        """The number that every fact about this account carries; both numbers in service-provider mode."""
+        return owner_number(self.sp_mchid, self.sub_mchid) if self.partner else self.mchid
 
     @classmethod
     def from_settings(cls, key: str, table: Mapping[str, object]) -> Self:
@@ -54,13 +76,25 @@ class WeChatPayAccount:
         Raises Misconfigured for a missing, unknown or unusable entry.
         """
         known = {field.name for field in fields(cls)} - {"key"}
-        required = {"mchid", "appids", "private_key", "serial", "apiv3_key"}
+        partner = not set(table).isdisjoint(_PARTNER)
+        required = {"private_key", "serial", "apiv3_key", *(_PARTNER if partner else _DIRECT)}
         faults = [f"remove the unknown setting {name!r}" for name in sorted(set(table) - known)]
         faults += [f"set {name!r}" for name in sorted(required - set(table))]
+        if partner:
+            # Two numbers for one thing could differ, and the wrong one would sign.
+            faults += [f"leave out {name!r} beside 'sp_mchid'" for name in _DIRECT if name in table]
         values = {name: _value(name, value, faults) for name, value in table.items() if name in known}
         if faults:
             raise Misconfigured("wechatpay_account", f"[{key}] " + "; ".join(faults))
+        if partner:
+            apps = (values["sp_appid"], values.get("sub_appid"))
+            values |= {"mchid": values["sp_mchid"], "appids": tuple(app for app in apps if app)}
         return cls(key=key, **values)  # type: ignore[arg-type]  # Each value was read by _value for its field.
+
+
+def owner_number(sp_mchid: str, sub_mchid: str) -> str:
+    """Return both numbers of service-provider mode as the one that is compared: neither may differ."""
+    return f"{sp_mchid}/{sub_mchid}"
 
 
 def _value(name: str, value: object, faults: list[str]) -> object:
@@ -70,10 +104,10 @@ def _value(name: str, value: object, faults: list[str]) -> object:
         if isinstance(value, str):
             return Secret(value)
         faults.append(f"give {name!r} as text")
-    elif name == "appids":
+    elif name in ("appids", "mini_appids"):
         if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
             return tuple(value)
-        faults.append("give 'appids' as a list of texts")
+        faults.append(f"give {name!r} as a list of texts")
     elif name == "certificates":
         if isinstance(value, bool):
             return value
@@ -103,6 +137,17 @@ def _identity_faults(account: WeChatPayAccount) -> list[str]:
 
 def _bad(appid: str) -> bool:
     return _APPID.fullmatch(appid) is None
+
+
+def _partner_faults(account: WeChatPayAccount) -> list[str]:
+    faults = [f"list mini_appid {app!r} in appids too" for app in account.mini_appids if app not in account.appids]
+    if not account.partner:
+        return faults
+    if not _MCHID.fullmatch(account.sub_mchid):
+        faults.append("set sub_mchid to the sub-merchant's number, digits only")
+    if account.mchid != account.sp_mchid or account.sub_mchid == account.sp_mchid:
+        faults.append("set sp_mchid to the service provider's number, which signs, and sub_mchid to another")
+    return faults
 
 
 def _key_faults(account: WeChatPayAccount) -> list[str]:

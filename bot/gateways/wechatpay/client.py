@@ -82,20 +82,25 @@ class Client:
         """Call with a path that holds its query, percent-encoded."""
         return await self._call("GET", path, b"")
 
-    async def post(self, path: str, body: bytes) -> Reply:
-        """Call with the bytes that ``serialise`` made; the same bytes may be sent again."""
-        return await self._call("POST", path, body)
+    async def post(self, path: str, body: bytes, sealed_with: str = "") -> Reply:
+        """Call with the bytes that ``serialise`` made; the same bytes may be sent again.
 
-    async def _call(self, method: str, path: str, body: bytes) -> Reply:
-        answer = await self.send(method, path, body)
+        ``sealed_with`` is the serial of the platform key under which fields of the body are encrypted.
+        """
+        return await self._call("POST", path, body, sealed_with)
+
+    async def _call(self, method: str, path: str, body: bytes, sealed_with: str = "") -> Reply:
+        answer = await self.send(method, path, body, sealed_with)
         if isinstance(answer, Silent):
             return answer
         fault = self._keys.fault(answer.headers, answer.body, self._clock.now())
         return _judged(answer, fault)
 
-    async def send(self, method: str, path: str, body: bytes = b"") -> Answer | Silent:
+    async def send(self, method: str, path: str, body: bytes = b"", sealed_with: str = "") -> Answer | Silent:
         """Send one signed request and return the answer unverified."""
         headers = self._headers(method, path, body)
+        if sealed_with:
+            headers["Wechatpay-Serial"] = sealed_with
         url = self._account.base_url + path
         try:
             return await self._http.request(

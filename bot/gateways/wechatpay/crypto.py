@@ -1,6 +1,5 @@
 """The two operations of APIv3 on bytes: the lines that are signed, and AEAD_AES_256_GCM."""
 
-import base64
 import binascii
 from typing import Final
 
@@ -25,10 +24,11 @@ def decode_base64(text: str) -> bytes | None:
     changed header pass as the genuine one.
     """
     try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        given = text.encode("ascii")
+        raw = binascii.a2b_base64(given, strict_mode=True)
+    except ValueError:
         return None
-    return raw if base64.b64encode(raw).decode() == text else None
+    return raw if binascii.b2a_base64(raw, newline=False) == given else None
 
 
 def unseal(key: bytes, *, nonce: str, associated_data: str, ciphertext: str) -> bytes | None:

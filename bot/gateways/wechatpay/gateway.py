@@ -1,38 +1,34 @@
 """WeChat Pay as a Gateway: what each call means for a charge or refund; signing and fields are in the files beside."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
 from bot.gateways.wechatpay import notify, statement
 from bot.gateways.wechatpay.account import WeChatPayAccount
-from bot.gateways.wechatpay.certificates import Renewal
-from bot.gateways.wechatpay.client import Bad, Client, Good, Http, Silent, new_nonce, serialise
-from bot.gateways.wechatpay.keys import MerchantKey, PlatformKeys
+from bot.gateways.wechatpay.client import Bad, Good, Http, Silent, new_nonce, serialise
+from bot.gateways.wechatpay.codes import WeChatPayCodes
+from bot.gateways.wechatpay.contracts import WeChatPayContracts
+from bot.gateways.wechatpay.errors import Call, Verdict, verdict_of
+from bot.gateways.wechatpay.fields import Json, Malformed, text
+from bot.gateways.wechatpay.flows import WeChatPayFlows
 from bot.gateways.wechatpay.mapping import (
     BRIDGED,
     CREATES,
-    ERRORS,
     REFUNDS,
-    TRANSACTIONS,
-    Call,
-    Json,
-    Malformed,
-    Verdict,
     app_of,
-    charge_fact,
     create_body,
     h5_address,
+    merchant,
     order_path,
     refund_body,
     refund_fact,
     refund_path,
-    token_of,
-    verdict_of,
+    transactions,
 )
+from bot.gateways.wechatpay.merchants import Merchant, Merchants, ask, declined, ref_of, refusal
+from bot.gateways.wechatpay.sharing import WeChatPaySharing
 from bot.kernel.clock import Clock
-from bot.kernel.errors import Misconfigured
 from bot.kernel.money import CNY
 from bot.payments.facts import (
     ChargeFact,
@@ -60,14 +56,6 @@ _CREATE_SENDINGS: Final = 2
 _PREPAY: Final = "prepay_id="
 
 
-@dataclass(frozen=True, slots=True)
-class _Merchant:
-    account: WeChatPayAccount
-    keys: PlatformKeys
-    client: Client
-    renewal: Renewal
-
-
 class WeChatPayGateway:
     """Serves all of the operator's accounts at WeChat Pay; see ``payments.ports.Gateway`` for the contract.
 
@@ -75,29 +63,35 @@ class WeChatPayGateway:
     """
 
     name = "wechatpay"
-    codes: Codes | None = None
-    flows: Flows | None = None
-    sharing: Sharing | None = None
-    contracts: Contracts | None = None
-    can = frozenset({Way.JSAPI, Way.MINI, Way.NATIVE, Way.H5, Way.CLOSE, Way.REFUND, Way.STATEMENT})
+    can = frozenset(
+        {
+            *(Way.JSAPI, Way.MINI, Way.NATIVE, Way.H5, Way.CODE),
+            *(Way.CLOSE, Way.REVERSE, Way.REFUND, Way.STATEMENT),
+            *(Way.FLOW, Way.SHARE, Way.CONTRACT),
+        }
+    )
 
     def __init__(self, accounts: Mapping[str, WeChatPayAccount], http: Http, clock: Clock) -> None:
         """Load every key; raises Misconfigured for one that is unusable."""
         self._clock = clock
-        self._merchants = {key: _merchant(account, http, clock) for key, account in accounts.items()}
+        self._merchants = Merchants(accounts, http, clock)
+        self.codes: Codes | None = WeChatPayCodes(self._merchants, clock)
+        self.flows: Flows | None = WeChatPayFlows(self._merchants)
+        self.sharing: Sharing | None = WeChatPaySharing(self._merchants, clock)
+        self.contracts: Contracts | None = WeChatPayContracts(self._merchants, clock)
 
     async def create(self, charge: NewCharge) -> Created | Paid | Declined | Unknown:
-        merchant = self._of(charge.account)
-        if unfit := _unfit(charge, merchant.account):
+        seller = self._of(charge.account)
+        if unfit := _unfit(charge, seller.account):
             return Declined(unfit)
-        path = f"{TRANSACTIONS}/{CREATES[charge.way][0]}"
-        body = serialise(create_body(charge, merchant.account))
+        path = f"{transactions(seller.account)}/{CREATES[charge.way][0]}"
+        body = serialise(create_body(charge, seller.account))
         lost = False
         reason = ""
         for _ in range(_CREATE_SENDINGS):
-            reply = await merchant.client.post(path, body)
+            reply = await seller.client.post(path, body)
             if isinstance(reply, Good):
-                return self._created(charge, merchant, reply.data)
+                return self._created(charge, seller, reply.data)
             if isinstance(reply, Silent):
                 reason = reply.reason
                 if not reply.sent:
@@ -105,28 +99,17 @@ class WeChatPayGateway:
             elif verdict_of(Call.CREATE, reply.status, reply.code) is not Verdict.AGAIN:
                 return await self._not_created(charge, reply, lost=lost)
             else:
-                reason = _refusal(reply)
+                reason = refusal(reply)
             lost = True
         return Unknown(reason)
 
     async def query(self, charge: ChargeRef) -> ChargeFact:
-        merchant = self._of(charge.account)
-        mchid = merchant.account.mchid
-        reply = await merchant.client.get(f"{order_path(charge.out_trade_no)}?mchid={mchid}")
-        if isinstance(reply, Silent):
-            return Unknown(reply.reason)
-        if isinstance(reply, Bad):
-            missing = verdict_of(Call.QUERY, reply.status, reply.code) is Verdict.MISSING
-            return Missing() if missing else Unknown(_refusal(reply))
-        try:
-            return charge_fact(reply.data, charge.out_trade_no, mchid)
-        except Malformed as fault:
-            return Unknown(f"malformed_{fault}")
+        return await ask(self._of(charge.account), charge)
 
     async def close(self, charge: ChargeRef) -> ChargeFact:
-        merchant = self._of(charge.account)
-        body = serialise({"mchid": merchant.account.mchid})
-        reply = await merchant.client.post(order_path(charge.out_trade_no, "/close"), body)
+        seller = self._of(charge.account)
+        body = serialise(merchant(seller.account))
+        reply = await seller.client.post(order_path(seller.account, charge.out_trade_no, "/close"), body)
         if isinstance(reply, Good):
             return Closed("CLOSED")
         if isinstance(reply, Silent):
@@ -137,18 +120,18 @@ class WeChatPayGateway:
             case Verdict.ASK:
                 fact = await self.query(charge)
                 # Anything but an end says no more than that closing did not work.
-                return fact if isinstance(fact, Paid | Closed) else Unknown(_refusal(reply))
-        return Unknown(_refusal(reply))
+                return fact if isinstance(fact, Paid | Closed) else Unknown(refusal(reply))
+        return Unknown(refusal(reply))
 
     async def refund(self, refund: NewRefund) -> RefundFact | Declined | Unknown:
         """Ask for a refund. A repetition with the same number and inputs returns the one refund there is."""
-        merchant = self._of(refund.account)
+        seller = self._of(refund.account)
         ref = RefundRef(refund.out_refund_no, refund.out_trade_no, refund.account, refund.amount)
-        reply = await merchant.client.post(REFUNDS, serialise(refund_body(refund)))
+        reply = await seller.client.post(REFUNDS, serialise(refund_body(refund, seller.account)))
         if isinstance(reply, Silent):
             return Unknown(reply.reason)
         if isinstance(reply, Good):
-            return _refund_fact(reply.data, ref, merchant.account.mchid)
+            return _refund_fact(reply.data, ref, seller.account.owner)
         verdict = verdict_of(Call.REFUND, reply.status, reply.code)
         if verdict is Verdict.ASK:
             fact = await self.refund_query(ref)
@@ -156,40 +139,41 @@ class WeChatPayGateway:
                 return fact
             verdict = Verdict.REFUSED
         if verdict is Verdict.REFUSED and reply.signed:
-            return _declined(reply)
-        return Unknown(_refusal(reply))
+            return declined(reply)
+        return Unknown(refusal(reply))
 
     async def refund_query(self, refund: RefundRef) -> RefundFact | Missing | Unknown:
-        merchant = self._of(refund.account)
-        reply = await merchant.client.get(refund_path(refund.out_refund_no))
+        seller = self._of(refund.account)
+        reply = await seller.client.get(refund_path(seller.account, refund.out_refund_no))
         if isinstance(reply, Silent):
             return Unknown(reply.reason)
         if isinstance(reply, Good):
-            return _refund_fact(reply.data, refund, merchant.account.mchid)
+            return _refund_fact(reply.data, refund, seller.account.owner)
         missing = verdict_of(Call.REFUND_QUERY, reply.status, reply.code) is Verdict.MISSING
-        return Missing() if missing else Unknown(_refusal(reply))
+        return Missing() if missing else Unknown(refusal(reply))
 
     def read_notice(self, raw: RawNotice, now: datetime) -> Notice | Unverified:
-        merchant = self._merchants.get(raw.account)
-        if merchant is None:
+        seller = self._merchants.find(raw.account)
+        if seller is None:
             return Unverified("unknown_account", 404)
-        return notify.read(raw, merchant.account, merchant.keys, now)
+        return notify.read(raw, seller.account, seller.keys, now)
 
     def acknowledge(self, accepted: bool) -> tuple[int, str, bytes]:
         return notify.acknowledgement(accepted)
 
     def owner(self, account: str) -> tuple[str, frozenset[str]]:
         settings = self._of(account).account
-        return settings.mchid, frozenset(settings.appids)
+        return settings.owner, frozenset(settings.appids)
 
     def statement(self, account: str, day: date) -> AsyncIterator[StatementLine]:
         """Return the lines of a Shanghai day; iterating raises GatewayTrouble (see ``statement.fetch``)."""
-        return statement.fetch(self._of(account).client, day)
+        seller = self._of(account)
+        return statement.fetch(seller.client, seller.account, day)
 
     async def refresh(self) -> None:
         """Renew each account's certificates where that is due: at most one call an account and minute."""
-        for merchant in self._merchants.values():
-            await merchant.renewal.run()
+        for seller in self._merchants:
+            await seller.renewal.run()
 
     def usable(self, account: str) -> bool:
         """Whether the account holds a key by which answers and notices can be verified now, for health pages."""
@@ -221,48 +205,39 @@ class WeChatPayGateway:
             "paySign": self._of(account).client.pay_sign(app_id, timestamp, nonce, package),
         }
 
-    def _created(self, charge: NewCharge, merchant: _Merchant, data: Json) -> Created | Unknown:
+    def _created(self, charge: NewCharge, seller: Merchant, data: Json) -> Created | Unknown:
         field = CREATES[charge.way][1]
         try:
-            token = token_of(data, field)
+            token = text(data, field)
         except Malformed as fault:
             return Unknown(f"malformed_{fault}")
         if charge.way in BRIDGED:
-            return Created(self.handover(charge.account, app_of(charge, merchant.account), token))
+            return Created(self.handover(charge.account, app_of(charge, seller.account), token))
         return Created({field: h5_address(token, charge.return_url) if charge.way is Way.H5 else token})
 
     async def _not_created(self, charge: NewCharge, reply: Bad, *, lost: bool) -> Paid | Declined | Unknown:
         """Conclude from a refusal; ``lost``: an earlier sending went unanswered and may have made the order."""
         match verdict_of(Call.CREATE, reply.status, reply.code):
             case Verdict.REFUSED if not lost:
-                return _declined(reply)
+                return declined(reply)
             case Verdict.ASK:
-                fact = await self.query(_ref(charge))
+                fact = await self.query(ref_of(charge))
                 if isinstance(fact, Paid):
                     return fact
                 if isinstance(fact, Closed) and not fact.was_paid:
                     return Declined("closed", reply.code, reply.message)
                 if isinstance(fact, Missing) and not lost:
-                    return _declined(reply)
-        return Unknown(_refusal(reply))
+                    return declined(reply)
+        return Unknown(refusal(reply))
 
-    def _of(self, account: str) -> _Merchant:
-        merchant = self._merchants.get(account)
-        if merchant is None:
-            raise Misconfigured("gateway_account", f"add the account {account!r} to the gateway wechatpay")
-        return merchant
+    def _of(self, account: str) -> Merchant:
+        return self._merchants.of(account)
 
 
 def build(accounts: Mapping[str, Mapping[str, object]], http: Http, clock: Clock) -> WeChatPayGateway:
     """Build the gateway from the configuration's tables by account key; raises Misconfigured."""
     settings = {key: WeChatPayAccount.from_settings(key, table) for key, table in accounts.items()}
     return WeChatPayGateway(settings, http, clock)
-
-
-def _merchant(account: WeChatPayAccount, http: Http, clock: Clock) -> _Merchant:
-    keys = PlatformKeys(account)
-    client = Client(account, MerchantKey(account), keys, http, clock)
-    return _Merchant(account, keys, client, Renewal(account, keys, client, clock))
 
 
 def _unfit(charge: NewCharge, account: WeChatPayAccount) -> str:
@@ -280,22 +255,9 @@ def _unfit(charge: NewCharge, account: WeChatPayAccount) -> str:
     return ""
 
 
-def _ref(charge: NewCharge) -> ChargeRef:
-    return ChargeRef(
-        out_trade_no=charge.out_trade_no,
-        account=charge.account,
-        way=charge.way,
-        amount=charge.amount,
-        currency=charge.currency,
-        created_at=charge.created_at,
-        expires_at=charge.expires_at,
-        payer_app=charge.payer_app,
-    )
-
-
-def _refund_fact(data: Json, refund: RefundRef, mchid: str) -> RefundFact | Unknown:
+def _refund_fact(data: Json, refund: RefundRef, owner: str) -> RefundFact | Unknown:
     try:
-        fact = refund_fact(data, mchid=mchid, state_field="status")
+        fact = refund_fact(data, owner=owner, state_field="status")
     except Malformed as fault:
         return Unknown(f"malformed_{fault}")
     same = (fact.out_refund_no, fact.out_trade_no, fact.amount) == (
@@ -304,11 +266,3 @@ def _refund_fact(data: Json, refund: RefundRef, mchid: str) -> RefundFact | Unkn
         refund.amount,
     )
     return fact if same else Unknown("answer_about_another")
-
-
-def _declined(reply: Bad) -> Declined:
-    return Declined(ERRORS[reply.code].ours, reply.code, reply.message)
-
-
-def _refusal(reply: Bad) -> str:
-    return reply.code or f"status_{reply.status}"

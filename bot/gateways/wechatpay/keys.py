@@ -1,5 +1,6 @@
 """The merchant's signing key, and the keys by which WeChat Pay is believed: certificates and the public key."""
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +8,15 @@ from datetime import datetime
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from bot.gateways.wechatpay.account import WeChatPayAccount
 from bot.gateways.wechatpay.crypto import SCHEME, decode_base64, lines
 from bot.kernel.errors import Misconfigured
+from bot.kernel.masking import Secret
 
 FRESH_SECONDS: Final = 300  # payments.md, trap 13: on both sides.
 RSA_BITS_MIN: Final = 2048
@@ -22,6 +24,9 @@ _TIMESTAMP: Final = re.compile(r"[0-9]{1,11}", re.ASCII)
 _NONCE: Final = re.compile(r"[\x21-\x7e]{1,64}", re.ASCII)
 _SIGNATURE_MAX: Final = 1024
 _SIGNED_BY: Final = ("timestamp", "nonce", "serial", "signature")
+# Made once: what they stand for does not change, and every notice is verified with them.
+_PADDING: Final = PKCS1v15()
+_HASH: Final = SHA256()
 
 
 class MerchantKey:
@@ -61,6 +66,22 @@ class PlatformKey:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """Encrypts a field of a request; its serial goes into the request's Wechatpay-Serial (payments.md §4.1)."""
+
+    serial: str
+    key: RSAPublicKey
+
+    def seal(self, secret: Secret) -> str:
+        """Return the base64 of RSA-OAEP with SHA-1, WeChat Pay's choice, over the UTF-8 text."""
+        sealed = self.key.encrypt(
+            secret.reveal().encode(),
+            OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None),  # noqa: S303 - No other is understood.
+        )
+        return base64.b64encode(sealed).decode()
+
+
 class PlatformKeys:
     """All keys that are trusted at present, chosen by the serial that a message names (payments.md, trap 11).
 
@@ -96,6 +117,17 @@ class PlatformKeys:
         """Whether a serial was named that is not here, since the certificates were last replaced."""
         return self._missed
 
+    def sealing(self, now: datetime) -> Sealing | None:
+        """Return the key under which fields are encrypted for WeChat Pay now, None where none is valid.
+
+        The public key where there is one; else the certificate that is valid longest, the newest in a rotation.
+        """
+        fixed = [(serial, key) for serial, key in self._fixed.items() if key.valid(now)]
+        certificates = [(serial, key) for serial, key in self._certificates.items() if key.valid(now)]
+        certificates.sort(key=lambda pair: pair[1].valid_until or now)
+        found = (*certificates, *fixed)
+        return Sealing(found[-1][0], found[-1][1].key) if found else None
+
     def usable(self, now: datetime) -> bool:
         """Whether anything can be verified now."""
         return any(key.valid(now) for key in self.all().values())
@@ -127,7 +159,7 @@ def signature_fault(headers: Mapping[str, str], body: bytes, now: datetime, keys
 
 def _verifies(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
     try:
-        key.verify(signature, message, PKCS1v15(), SHA256())
+        key.verify(signature, message, _PADDING, _HASH)
     except InvalidSignature:
         return False
     return True

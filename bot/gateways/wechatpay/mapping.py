@@ -1,15 +1,14 @@
-"""Pure functions between WeChat Pay's JSON and our values; every vendor state and error code stands in a table here."""
+"""Pure functions between WeChat Pay's JSON and our values; every vendor state stands in a table here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 from urllib.parse import quote
 
-from bot.gateways.wechatpay.account import WeChatPayAccount
+from bot.gateways.wechatpay.account import WeChatPayAccount, owner_number
+from bot.gateways.wechatpay.fields import Json, Malformed, count, fen, moment, part, text, word
 from bot.kernel.clock import SHANGHAI
-from bot.kernel.money import CNY, MAX_FEN
+from bot.kernel.money import CNY
 from bot.kernel.text import without_control
 from bot.payments.facts import (
     ChargeFact,
@@ -25,11 +24,10 @@ from bot.payments.facts import (
     Way,
 )
 
-Json = Mapping[str, object]
-
 DESCRIPTION_BYTES: Final = 127
 REASON_BYTES: Final = 80
 TRANSACTIONS: Final = "/v3/pay/transactions"
+PARTNER_TRANSACTIONS: Final = "/v3/pay/partner/transactions"
 REFUNDS: Final = "/v3/refund/domestic/refunds"
 # The ways that a create serves, with the last part of its path and the field of the answer that the payer needs.
 CREATES: Final[Mapping[Way, tuple[str, str]]] = {
@@ -46,6 +44,7 @@ TRADE_TYPES: Final[Mapping[str, str]] = {
     "MWEB": Way.H5.value,
     "H5": Way.H5.value,
     "MICROPAY": Way.CODE.value,
+    "PAP": Way.CONTRACT.value,
     "APP": "app",
     "FACEPAY": "face",
 }
@@ -85,176 +84,50 @@ REFUND_STATES: Final[Mapping[str, RefundState]] = {
 }
 
 
-class Verdict(StrEnum):
-    """What an error code lets us conclude about one kind of call."""
-
-    REFUSED = "refused"  # An explicit no: this request made nothing.
-    ASK = "ask"  # The number is already in some state: only a query tells which.
-    MISSING = "missing"  # No such number; not a failure (trap 3).
-    AGAIN = "again"  # Repeat the identical request once, at once.
-    UNKNOWN = "unknown"  # Nothing can be concluded.
-
-
-class Call(StrEnum):
-    """The calls that the table speaks about."""
-
-    CREATE = "create"
-    QUERY = "query"
-    CLOSE = "close"
-    REFUND = "refund"
-    REFUND_QUERY = "refund_query"
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorCode:
-    """One vendor code: our word for it, the argument, and its verdict for each call (UNKNOWN where not given).
-
-    The argument that holds for all of them (payments.md, trap 3): answers outside 2xx bear no signature, so they
-    never end a charge that somebody may be paying, nor a refund that may be under way.
-    CREATE may be REFUSED unsigned, because the payer only gets the means to pay from a *verified* answer to create:
-    whatever an unsigned refusal hides, nobody holds a prepay_id, a code_url or an h5_url for this number. Where an
-    earlier sending of the same create went unanswered the gateway does not conclude even that.
-    REFUND is REFUSED only when the refusal itself is signed: a second refund under a new number would pay twice.
-    QUERY and CLOSE conclude nothing from a refusal but MISSING, which the core never takes for an end.
-    """
-
-    ours: str
-    why: str
-    create: Verdict = Verdict.UNKNOWN
-    query: Verdict = Verdict.UNKNOWN
-    close: Verdict = Verdict.UNKNOWN
-    refund: Verdict = Verdict.UNKNOWN
-    refund_query: Verdict = Verdict.UNKNOWN
-
-    def verdict(self, call: Call) -> Verdict:
-        verdict = getattr(self, call.value)
-        assert isinstance(verdict, Verdict)
-        return verdict
-
-
-_R, _A, _M = Verdict.REFUSED, Verdict.ASK, Verdict.MISSING
-
-_BAD_REQUEST: Final = ErrorCode(
-    "bad_request", "A field is wrong: checked before anything is made.", create=_R, refund=_R
-)
-_REENTRY: Final = ErrorCode(
-    "bad_request",
-    "Also said when the number exists with other inputs (268498688), when it has expired or was refunded in full, so "
-    "the number has to be asked for before anything is concluded.",
-    create=_A,
-    close=_A,
-    refund=_A,
-)
-_CREDENTIALS: Final = ErrorCode(
-    "credentials", "Our signature was refused: the request was read by nobody. Never a no to a refund.", create=_R
-)
-_NOT_ALLOWED: Final = ErrorCode(
-    "not_allowed", "The product is not open to this merchant: nothing is made.", create=_R, refund=_R
-)
-_RULE: Final = ErrorCode("rule", "A limit of WeChat Pay's forbids it: nothing is made.", create=_R, refund=_R)
-_APP: Final = ErrorCode("app_not_bound", "The appid does not belong to the merchant: nothing is made.", create=_R)
-_PAYER: Final = ErrorCode("payer_mismatch", "The openid is not of this appid: nothing is made.", create=_R)
-_MERCHANT: Final = ErrorCode("merchant", "No such merchant, or closed: nothing is made.", create=_R)
-_ACCOUNT: Final = ErrorCode("payer_account", "The payer's account may not pay: nothing is made.", create=_R)
-_FUNDS: Final = ErrorCode(
-    "funds_short",
-    "Create: the payer lacks money. Refund: the merchant lacks it; the same number may be tried again after a "
-    "deposit, and only a signed refusal ends it.",
-    create=_R,
-    refund=_R,
-)
-_PAYER_GONE: Final = ErrorCode("payer_account", "The payer's account was closed: a person must refund.", refund=_R)
-_USED: Final = ErrorCode("number_used", "The number was used before, perhaps by us and paid.", create=_A)
-_PAID: Final = ErrorCode("already_paid", "The order is paid: the query brings the fact.", create=_A, close=_A)
-_CLOSED: Final = ErrorCode("closed", "The order is closed: the query says so verifiably.", create=_A, close=_A)
-_PAYING: Final = ErrorCode("paying", "The payer is typing a password: not closable now.", create=_A, close=_A)
-_TRADE: Final = ErrorCode("trade", "The trade failed for a reason that only its state tells.", create=_A, close=_A)
-_NO_ORDER: Final = ErrorCode(
-    "not_found",
-    "No such order: it may still appear, and the payer may still pay. For a refund that says as little, since a "
-    "reader just behind the payment says the same.",
-    query=_M,
-    close=_M,
-    refund_query=_M,
-)
-_BUSY: Final = ErrorCode("busy", "Too many calls: not read, and to be repeated later, not at once.")
-_BROKEN: Final = ErrorCode(
-    "trouble", "WeChat Pay's own trouble: repeat with the same parameters.", create=Verdict.AGAIN
-)
-_NOT_A_NUMBER: Final = ErrorCode("bad_request", "The transaction number is malformed; we never send one.")
-_BILL: Final = ErrorCode("statement", "Said about bills only; statement.py reads it.")
-
-# Where two spellings are in use the older pages write the second. Anything that is not in this table is UNKNOWN.
-ERRORS: Final[Mapping[str, ErrorCode]] = {
-    "PARAM_ERROR": _BAD_REQUEST,
-    "INVALID_REQUEST": _REENTRY,
-    "SIGN_ERROR": _CREDENTIALS,
-    "NO_AUTH": _NOT_ALLOWED,
-    "NOAUTH": _NOT_ALLOWED,
-    "RULE_LIMIT": _RULE,
-    "RULELIMIT": _RULE,
-    "REQUEST_BLOCKED": _RULE,
-    "APPID_MCHID_NOT_MATCH": _APP,
-    "OPENID_MISMATCH": _PAYER,
-    "MCH_NOT_EXISTS": _MERCHANT,
-    "ACCOUNT_ERROR": _ACCOUNT,
-    "ACCOUNTERROR": _ACCOUNT,
-    "NOT_ENOUGH": _FUNDS,
-    "NOTENOUGH": _FUNDS,
-    "USER_ACCOUNT_ABNORMAL": _PAYER_GONE,
-    "OUT_TRADE_NO_USED": _USED,
-    "ORDER_PAID": _PAID,
-    "ORDERPAID": _PAID,
-    "ORDER_CLOSED": _CLOSED,
-    "ORDERCLOSED": _CLOSED,
-    "ORDER_REVERSED": _CLOSED,
-    "ORDERREVERSED": _CLOSED,
-    "USERPAYING": _PAYING,
-    "USER_PAYING": _PAYING,
-    "TRADE_ERROR": _TRADE,
-    "ORDER_NOT_EXIST": _NO_ORDER,
-    "ORDERNOTEXIST": _NO_ORDER,
-    "RESOURCE_NOT_EXISTS": _NO_ORDER,
-    "FREQUENCY_LIMITED": _BUSY,
-    "FREQUENCY_LIMIT_EXCEED": _BUSY,
-    "RATELIMIT_EXCEEDED": _BUSY,
-    "SYSTEM_ERROR": _BROKEN,
-    "SYSTEMERROR": _BROKEN,
-    "BANK_ERROR": _BROKEN,
-    "BANKERROR": _BROKEN,
-    "INVALID_TRANSACTIONID": _NOT_A_NUMBER,
-    "NO_STATEMENT_EXIST": _BILL,
-    "STATEMENT_CREATING": _BILL,
-}
 _FUNDERS: Final = ("wechatpay", "merchant", "other")
-NO_STATEMENT: Final = "NO_STATEMENT_EXIST"
-
-
-def verdict_of(call: Call, status: int, code: str) -> Verdict:
-    """Return what an answer outside 2xx concludes; only a 4xx refuses, whatever code another bears.
-
-    A 5xx is as good as no answer, so it repeats a create (WeChat Pay and every proxy before it say it of trouble
-    that may have struck before or after the effect). An answer without a code of the table is UNKNOWN.
-    """
-    if status >= 500:
-        return Verdict.AGAIN if call is Call.CREATE else Verdict.UNKNOWN
-    entry = ERRORS.get(code)
-    return entry.verdict(call) if entry and status >= 400 else Verdict.UNKNOWN
-
-
-class Malformed(ValueError):
-    """A verified message lacks something that we need; it ends as Unknown, never further up."""
 
 
 # Requests
 
 
-def order_path(out_trade_no: str, suffix: str = "") -> str:
-    return f"{TRANSACTIONS}/out-trade-no/{quote(out_trade_no, safe='')}{suffix}"
+def transactions(account: WeChatPayAccount) -> str:
+    """Return where this account's orders live: a service provider has a place of its own."""
+    return PARTNER_TRANSACTIONS if account.partner else TRANSACTIONS
 
 
-def refund_path(out_refund_no: str) -> str:
-    return f"{REFUNDS}/{quote(out_refund_no, safe='')}"
+def order_path(account: WeChatPayAccount, out_trade_no: str, suffix: str = "") -> str:
+    return f"{transactions(account)}/out-trade-no/{quote(out_trade_no, safe='')}{suffix}"
+
+
+def refund_path(account: WeChatPayAccount, out_refund_no: str) -> str:
+    query = f"?sub_mchid={account.sub_mchid}" if account.partner else ""
+    return f"{REFUNDS}/{quote(out_refund_no, safe='')}{query}"
+
+
+def merchant(account: WeChatPayAccount) -> dict[str, str]:
+    """Return the fields that name the merchant whose order it is."""
+    if account.partner:
+        return {"sp_mchid": account.sp_mchid, "sub_mchid": account.sub_mchid}
+    return {"mchid": account.mchid}
+
+
+def identity(account: WeChatPayAccount, app: str) -> dict[str, str]:
+    """Return the fields that name the app and the merchant of a new order.
+
+    A sub-merchant's app is named only where the payer is known under it: the answers then tell the payer under that
+    one, which is what credit compares.
+    """
+    if not account.partner:
+        return {"appid": app, "mchid": account.mchid}
+    sub = {"sub_appid": app} if app == account.sub_appid else {}
+    return {"sp_appid": account.sp_appid, **merchant(account), **sub}
+
+
+def payer(account: WeChatPayAccount, app: str, openid: str) -> dict[str, str]:
+    """Return who pays, under the name of the field that says whose openid it is."""
+    if not account.partner:
+        return {"openid": openid}
+    return {"sub_openid" if app and app == account.sub_appid else "sp_openid": openid}
 
 
 def create_body(charge: NewCharge, account: WeChatPayAccount) -> Json:
@@ -263,10 +136,10 @@ def create_body(charge: NewCharge, account: WeChatPayAccount) -> Json:
     ``time_expire`` is always there: without it an order stays payable for seven days (payments.md, trap 23). Its
     seconds are cut, not rounded, so that the order never outlives the quote.
     """
+    app = app_of(charge, account)
     body: dict[str, object] = {
-        "appid": app_of(charge, account),
-        "mchid": account.mchid,
-        "description": _one_line(charge.description, DESCRIPTION_BYTES),
+        **identity(account, app),
+        "description": one_line(charge.description, DESCRIPTION_BYTES),
         "out_trade_no": charge.out_trade_no,
         "time_expire": charge.expires_at.astimezone(SHANGHAI).isoformat(timespec="seconds"),
         "notify_url": charge.notify_url,
@@ -275,11 +148,13 @@ def create_body(charge: NewCharge, account: WeChatPayAccount) -> Json:
     if charge.attach:
         body["attach"] = charge.attach
     if charge.way in BRIDGED:
-        body["payer"] = {"openid": charge.payer_id or ""}
+        body["payer"] = payer(account, app, charge.payer_id or "")
     if charge.way is Way.H5:
         body["scene_info"] = {"payer_client_ip": charge.payer_ip or "", "h5_info": {"type": "Wap"}}
     elif charge.payer_ip:
         body["scene_info"] = {"payer_client_ip": charge.payer_ip}
+    if charge.share:
+        body["settle_info"] = {"profit_sharing": True}
     return body
 
 
@@ -288,7 +163,7 @@ def app_of(charge: NewCharge, account: WeChatPayAccount) -> str:
     return charge.payer_app or account.appids[0]
 
 
-def refund_body(refund: NewRefund) -> Json:
+def refund_body(refund: NewRefund, account: WeChatPayAccount) -> Json:
     """Return the body of a refund.
 
     It names the order by our number alone, which is there from the first sending on: a transaction_id that became
@@ -300,7 +175,9 @@ def refund_body(refund: NewRefund) -> Json:
         "notify_url": refund.notify_url,
         "amount": {"refund": refund.amount, "total": refund.total, "currency": refund.currency},
     }
-    if reason := _one_line(refund.reason, REASON_BYTES):
+    if account.partner:
+        body["sub_mchid"] = account.sub_mchid
+    if reason := one_line(refund.reason, REASON_BYTES):
         body["reason"] = reason
     return body
 
@@ -310,7 +187,7 @@ def cut_bytes(text: str, limit: int) -> str:
     return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
 
 
-def _one_line(text: str, limit: int) -> str:
+def one_line(text: str, limit: int) -> str:
     """Return the text without line breaks, which would break the lines of the bill that repeats it."""
     return cut_bytes(" ".join(without_control(text).split()), limit)
 
@@ -325,20 +202,27 @@ def h5_address(h5_url: str, return_url: str | None) -> str:
 # Answers and notices
 
 
-def token_of(data: Json, field: str) -> str:
-    """Return what a create's answer hands over; raises Malformed when it is not there."""
-    return _text(data, field)
+def owner_of(data: Json) -> str:
+    """Return whose message it is, in the form of ``WeChatPayAccount.owner``; empty where it does not say.
+
+    Numbers that are none are nobody's, or one could be written that reads as two.
+    """
+    names = ("sp_mchid", "sub_mchid") if "sp_mchid" in data or "sub_mchid" in data else ("mchid",)
+    numbers = [word(data, name) for name in names]
+    if not all(number.isalnum() for number in numbers):
+        return ""
+    return owner_number(*numbers) if len(numbers) > 1 else numbers[0]
 
 
-def charge_fact(data: Json, out_trade_no: str, mchid: str) -> ChargeFact:
+def charge_fact(data: Json, out_trade_no: str, owner: str) -> ChargeFact:
     """Return what a verified transaction says about the charge with our number.
 
     A message about another number or merchant says nothing about this one. REFUND becomes ``Closed`` with
     ``was_paid``: never "not paid", and never Paid, which would settle a bill whose money has gone back (trap 8).
     """
-    if data.get("out_trade_no") != out_trade_no or data.get("mchid") != mchid:
+    if data.get("out_trade_no") != out_trade_no or owner_of(data) != owner:
         return Unknown("answer_about_another")
-    state = _text(data, "trade_state")
+    state = text(data, "trade_state")
     match TRADE_STATES.get(state):
         case TradeMeaning.PAID:
             return Paid(paid_fact(data))
@@ -358,44 +242,58 @@ def paid_fact(data: Json) -> PaidFact:
 
     What only informs (payer, bank, discounts) never stands in the way of a payment: unreadable, it is left out.
     """
-    amount = _object(data, "amount")
-    total = _fen(amount, "total")
-    payer = data.get("payer")
+    amount = part(data, "amount")
+    total = fen(amount, "total")
+    app_id, payer_id = _payer_of(data)
     discounts, unfunded = _discounts(data.get("promotion_detail"))
+    owner = owner_of(data)
+    if not owner:
+        raise Malformed("mchid")
     return PaidFact(
-        out_trade_no=_text(data, "out_trade_no"),
-        transaction_id=_text(data, "transaction_id"),
+        out_trade_no=text(data, "out_trade_no"),
+        transaction_id=text(data, "transaction_id"),
         amount=total,
-        currency=_text(amount, "currency", CNY),
-        merchant_id=_text(data, "mchid"),
-        app_id=_text(data, "appid"),
-        paid_at=_moment(data, "success_time"),
-        payer_id=(_word(payer, "openid") or None) if isinstance(payer, dict) else None,
-        payer_amount=_count(amount.get("payer_total")),
+        currency=text(amount, "currency", CNY),
+        merchant_id=owner,
+        app_id=app_id,
+        paid_at=moment(data, "success_time"),
+        payer_id=payer_id,
+        payer_amount=count(amount.get("payer_total")),
         settlement_amount=None if unfunded is None else total - unfunded,
         discounts=discounts,
-        way=TRADE_TYPES.get(_word(data, "trade_type"), ""),
-        bank=_word(data, "bank_type"),
+        way=TRADE_TYPES.get(word(data, "trade_type"), ""),
+        bank=word(data, "bank_type"),
     )
 
 
-def refund_fact(data: Json, *, mchid: str, state_field: str) -> RefundFact:
+def _payer_of(data: Json) -> tuple[str, str | None]:
+    """Return the app under which the payer is told, and who they are to it; raises Malformed without any app."""
+    told = data.get("payer")
+    told = told if isinstance(told, dict) else {}
+    if "sp_mchid" not in data:
+        return text(data, "appid"), word(told, "openid") or None
+    if under_sub := word(told, "sub_openid"):
+        return text(data, "sub_appid"), under_sub
+    return text(data, "sp_appid"), word(told, "sp_openid") or None
+
+
+def refund_fact(data: Json, *, owner: str, state_field: str) -> RefundFact:
     """Return the fact of a refund answer (``status``) or notice (``refund_status``); raises Malformed."""
-    amount = _object(data, "amount")
-    state = REFUND_STATES.get(_text(data, state_field))
+    amount = part(data, "amount")
+    state = REFUND_STATES.get(text(data, state_field))
     if state is None:
         raise Malformed(state_field)
     return RefundFact(
-        out_refund_no=_text(data, "out_refund_no"),
-        out_trade_no=_text(data, "out_trade_no"),
-        refund_id=_text(data, "refund_id"),
+        out_refund_no=text(data, "out_refund_no"),
+        out_trade_no=text(data, "out_trade_no"),
+        refund_id=text(data, "refund_id"),
         state=state,
-        amount=_fen(amount, "refund"),
-        total=_fen(amount, "total"),
-        currency=_text(amount, "currency", CNY),
-        merchant_id=mchid,
-        succeeded_at=_moment(data, "success_time") if state is RefundState.SUCCEEDED else None,
-        received_account=_word(data, "user_received_account"),
+        amount=fen(amount, "refund"),
+        total=fen(amount, "total"),
+        currency=text(amount, "currency", CNY),
+        merchant_id=owner,
+        succeeded_at=moment(data, "success_time") if state is RefundState.SUCCEEDED else None,
+        received_account=word(data, "user_received_account"),
     )
 
 
@@ -408,62 +306,14 @@ def _discounts(promotions: object) -> tuple[dict[str, int], int | None]:
     found: dict[str, int] = {}
     unfunded: int | None = 0
     for promotion in promotions if isinstance(promotions, list) else ():
-        worth = _count(promotion.get("amount")) if isinstance(promotion, dict) else None
+        worth = count(promotion.get("amount")) if isinstance(promotion, dict) else None
         if worth is None or promotion.get("type") not in ("CASH", "NOCASH"):
             unfunded = None
         elif unfunded is not None and promotion["type"] == "NOCASH":
             unfunded += worth
         if worth is not None:
-            shares = {name: _count(promotion.get(f"{name}_contribute")) or 0 for name in _FUNDERS}
+            shares = {name: count(promotion.get(f"{name}_contribute")) or 0 for name in _FUNDERS}
             shares["other"] += max(0, worth - sum(shares.values()))
             for funder, share in shares.items():
                 found[funder] = found.get(funder, 0) + share
     return {funder: share for funder, share in found.items() if share}, unfunded
-
-
-def _object(data: Json, field: str) -> Json:
-    value = data.get(field)
-    if not isinstance(value, dict):
-        raise Malformed(field)
-    return value
-
-
-def _text(data: Json, field: str, default: str = "") -> str:
-    value = data.get(field)
-    if value is None and default:
-        return default
-    if not isinstance(value, str) or not value:
-        raise Malformed(field)
-    return value
-
-
-def _word(data: Json, field: str) -> str:
-    """Return a text that only informs, empty where it is not one."""
-    value = data.get(field)
-    return value if isinstance(value, str) else ""
-
-
-def _fen(data: Json, field: str) -> int:
-    fen = _count(data.get(field))
-    if fen is None:
-        raise Malformed(field)
-    return fen
-
-
-def _count(value: object) -> int | None:
-    """Return an amount in fen; a bool is an int to Python, and a sum beyond every limit is no amount."""
-    plain = isinstance(value, int) and not isinstance(value, bool)
-    return value if plain and 0 <= value <= MAX_FEN else None  # type: ignore[operator, return-value]  # An int here.
-
-
-def _moment(data: Json, field: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(_text(data, field))
-    except ValueError:
-        raise Malformed(field) from None
-    if moment.tzinfo is None:
-        raise Malformed(field)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise Malformed(field) from None

@@ -7,16 +7,18 @@ from typing import Final
 
 from bot.gateways.wechatpay.account import WeChatPayAccount
 from bot.gateways.wechatpay.client import read_object
+from bot.gateways.wechatpay.contracts import contract_fact
 from bot.gateways.wechatpay.crypto import ALGORITHM, unseal
+from bot.gateways.wechatpay.fields import Malformed
 from bot.gateways.wechatpay.keys import PlatformKeys
-from bot.gateways.wechatpay.mapping import TRADE_STATES, Malformed, TradeMeaning, paid_fact, refund_fact
-from bot.payments.facts import Notice, PaidFact, RawNotice, RefundFact, Unverified
+from bot.gateways.wechatpay.mapping import TRADE_STATES, TradeMeaning, owner_of, paid_fact, refund_fact
+from bot.payments.facts import ContractFact, Notice, PaidFact, RawNotice, RefundFact, Unverified
 
 BODY_MAX: Final = 64 * 1024
 _ID_MAX: Final = 64
 _RESOURCE_TYPE: Final = "encrypt-resource"
 # The first word of event_type tells the same as original_type, where that is left out.
-_SUBJECTS: Final = {"TRANSACTION": "transaction", "REFUND": "refund"}
+_SUBJECTS: Final = {"TRANSACTION": "transaction", "REFUND": "refund", "ENTRUST": "entrust"}
 _ACCEPTED: Final = (204, "application/json", b"")
 _REFUSED: Final = (500, "application/json", '{"code":"FAIL","message":"失败"}'.encode())
 
@@ -42,7 +44,7 @@ def read(raw: RawNotice, account: WeChatPayAccount, keys: PlatformKeys, now: dat
     if content is None:
         return Unverified("undecipherable", 400)
     try:
-        fact = _fact(resource.get("original_type") or _SUBJECTS.get(kind.partition(".")[0]), content)
+        fact = _fact(resource.get("original_type") or _SUBJECTS.get(kind.partition(".")[0]), content, account)
     except Malformed:
         return Unverified("malformed_content", 400)
     return Notice(identifier, raw.account, fact, kind, hashlib.sha256(raw.body).hexdigest())
@@ -65,13 +67,22 @@ def _opened(resource: Mapping[str, object], account: WeChatPayAccount) -> Mappin
     return read_object(plain) if plain is not None else None
 
 
-def _fact(original_type: object, content: Mapping[str, object]) -> PaidFact | RefundFact | None:
-    """Return the fact; None for a genuine notice of a kind that is only recorded. Raises Malformed."""
+def _fact(
+    original_type: object, content: Mapping[str, object], account: WeChatPayAccount
+) -> PaidFact | RefundFact | ContractFact | None:
+    """Return the fact; None for a genuine notice of a kind that is only recorded. Raises Malformed.
+
+    Payments and refunds carry whose they are, which the core compares; a contract's fact does not, so one of another
+    merchant is only recorded.
+    """
+    if original_type == "entrust":
+        decides = owner_of(content) == account.owner and "contract_state" in content
+        return contract_fact(content) if decides else None
     if original_type == "refund":
-        mchid = content.get("mchid")
-        if not isinstance(mchid, str) or not mchid:
+        owner = owner_of(content)
+        if not owner:
             raise Malformed("mchid")
-        return refund_fact(content, mchid=mchid, state_field="refund_status")
+        return refund_fact(content, owner=owner, state_field="refund_status")
     if original_type != "transaction":
         return None
     state = content.get("trade_state")

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from aiohttp import web
 
 from bot.simulators.clock import Clock
-from bot.simulators.wechatpay import bills, crypto, orders, refunds
+from bot.simulators.wechatpay import bills, codes, crypto, orders, papay, refunds, sharing
 from bot.simulators.wechatpay.book import wire_time
 from bot.simulators.wechatpay.control import control_routes
+from bot.simulators.wechatpay.control_faculties import TABLE as FACULTY_TABLE
 from bot.simulators.wechatpay.core import Simulator
 from bot.simulators.wechatpay.plan import PlatformCertificate, WeChatPayPlan
 from bot.simulators.wechatpay.wire import Answer, ApiError, Call
@@ -25,7 +26,7 @@ def make(plan: WeChatPayPlan, clock: Clock) -> web.Application:
     app = web.Application(client_max_size=BODY_LIMIT)
     app[SIMULATOR] = sim
     app.add_routes([web.route(method, path, _guarded(operation)) for method, path, operation in _api()])
-    app.add_routes(control_routes(sim))
+    app.add_routes(control_routes(sim, FACULTY_TABLE))
     app.router.add_route("*", "/{rest:.*}", _guarded(_nowhere))
     app.on_shutdown.append(_release_hanging)
     app.cleanup_ctx.append(_life)
@@ -45,13 +46,14 @@ async def _release_hanging(app: web.Application) -> None:
 
 
 def _api() -> list[tuple[str, str, Operation]]:
-    pay, refund = "/v3/pay/transactions", "/v3/refund/domestic/refunds"
+    refund = "/v3/refund/domestic/refunds"
     shelf = bills.Shelf()
     return [
-        *(("POST", f"{pay}/{way}", _create(way)) for way in orders.TRADE_TYPES),
-        ("GET", pay + "/out-trade-no/{no}", lambda s, c, r: orders.query(s, c, r.match_info["no"])),
-        ("POST", pay + "/out-trade-no/{no}/close", lambda s, c, r: orders.close(s, c, r.match_info["no"])),
-        ("GET", pay + "/id/{no}", lambda s, c, r: orders.query_transaction(s, c, r.match_info["no"])),
+        *_paying("/v3/pay/transactions", partner=False),
+        *_paying("/v3/pay/partner/transactions", partner=True),
+        *_sharing("/v3/profitsharing"),
+        *_contracts("", "/v3/papay/contracts", partner=False),
+        *_contracts("/partner", "/v3/partner-papay/contracts", partner=True),
         ("POST", refund, lambda s, c, r: refunds.create(s, c)),
         ("GET", refund + "/{no}", lambda s, c, r: refunds.query(s, c, r.match_info["no"])),
         ("GET", "/v3/certificates", _certificates),
@@ -61,8 +63,53 @@ def _api() -> list[tuple[str, str, Operation]]:
     ]
 
 
-def _create(way: str) -> Operation:
-    return lambda sim, call, _: orders.create(sim, call, way)
+def _paying(pay: str, *, partner: bool) -> list[tuple[str, str, Operation]]:
+    number, both = "/out-trade-no/{no}", {"partner": partner}
+    return [
+        *(("POST", f"{pay}/{way}", _create(way, partner=partner)) for way in orders.TRADE_TYPES),
+        ("POST", f"{pay}/codepay", lambda s, c, r: codes.pay(s, c, **both)),
+        ("GET", pay + number, lambda s, c, r: orders.query(s, c, r.match_info["no"], **both)),
+        ("POST", f"{pay}{number}/close", lambda s, c, r: orders.close(s, c, r.match_info["no"], **both)),
+        ("POST", f"{pay}{number}/reverse", lambda s, c, r: codes.reverse(s, c, r.match_info["no"], **both)),
+        ("GET", pay + "/id/{no}", lambda s, c, r: orders.query_transaction(s, c, r.match_info["no"], **both)),
+    ]
+
+
+def _sharing(home: str) -> list[tuple[str, str, Operation]]:
+    return [
+        ("POST", f"{home}/receivers/add", lambda s, c, r: sharing.add_receiver(s, c)),
+        ("POST", f"{home}/orders", lambda s, c, r: sharing.share(s, c)),
+        ("POST", f"{home}/orders/unfreeze", lambda s, c, r: sharing.unfreeze(s, c)),
+        ("GET", home + "/orders/{no}", lambda s, c, r: sharing.query(s, c, r.match_info["no"])),
+        ("POST", f"{home}/return-orders", lambda s, c, r: sharing.take_back(s, c)),
+        ("GET", home + "/return-orders/{no}", lambda s, c, r: sharing.take_back_query(s, c, r.match_info["no"])),
+    ]
+
+
+def _contracts(between: str, notices: str, *, partner: bool) -> list[tuple[str, str, Operation]]:
+    both = {"partner": partner}
+    sign = f"/v3/papay/scheduled-deduct-sign{between}/contracts/pre-entrust-sign"
+    one = f"/v3/papay/sign{between}/contracts/plan-id/{{plan}}/out-contract-code/{{code}}"
+    apply = f"/v3/papay/pay{between}/transactions/apply"
+    return [
+        *(("POST", f"{sign}/{scene}", _pre_sign(scene, partner=partner)) for scene in papay.SCENES),
+        ("GET", one, lambda s, c, r: papay.query(s, c, r.match_info["plan"], r.match_info["code"], **both)),
+        (
+            "POST",
+            f"{one}/terminate",
+            lambda s, c, r: papay.terminate(s, c, r.match_info["plan"], r.match_info["code"], **both),
+        ),
+        ("POST", notices + "/{no}/notify", lambda s, c, r: papay.pre_notice(s, c, r.match_info["no"], **both)),
+        ("POST", apply, lambda s, c, r: papay.apply(s, c, **both)),
+    ]
+
+
+def _create(way: str, *, partner: bool) -> Operation:
+    return lambda sim, call, _: orders.create(sim, call, way, partner=partner)
+
+
+def _pre_sign(scene: str, *, partner: bool) -> Operation:
+    return lambda sim, call, _: papay.pre_sign(sim, call, scene, partner=partner)
 
 
 async def _nowhere(sim: Simulator, call: Call, request: web.Request) -> Answer:

@@ -4,13 +4,16 @@ import gzip
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from bot.simulators.wechatpay.book import CHINA, Order, Refund, RefundState
 from bot.simulators.wechatpay.core import Simulator
+from bot.simulators.wechatpay.discrepancies import Discrepancy, draw, spoil
+from bot.simulators.wechatpay.fields import check_sub
+from bot.simulators.wechatpay.flows import Flow, fee_of, flows, yuan
 from bot.simulators.wechatpay.wire import Answer, ApiError, Call, bad_field
 
 BILL_TYPES = ("ALL", "SUCCESS", "REFUND")
@@ -26,6 +29,10 @@ REFUND_TIMES = ["退款申请时间", "退款成功时间"]
 REFUND_PART = ["微信退款单号", "商户退款单号", "退款金额", "充值券退款金额", "退款类型", "退款状态"]
 GOODS = ["商品名称", "商户数据包", "手续费", "费率", "订单金额"]
 ASKED, REMARK = "申请退款金额", "费率备注"
+SUMMED = (
+    *(("应结订单金额", 2), ("退款金额", 2), ("充值券退款金额", 2)),
+    *(("手续费", 5), ("订单金额", 2), ("申请退款金额", 2)),
+)
 SUMS = "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额"
 FLOW_HEAD = (
     "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),资金变更提交申请人,"
@@ -42,10 +49,12 @@ class Row:
     refund: Refund | None
     fee: Decimal
     rate: str
+    reversal: bool = False
 
     @property
     def moment(self) -> datetime:
-        when = self.refund.created_at if self.refund else self.order.paid_at
+        paid = self.order.reversed_at if self.reversal else self.order.paid_at
+        when = self.refund.created_at if self.refund else paid
         assert when is not None, "only paid orders are billed"
         return when.astimezone(CHINA)
 
@@ -71,14 +80,16 @@ class Shelf:
 
 
 async def trade_bill(sim: Simulator, shelf: Shelf, call: Call) -> Answer:
-    """GET /v3/bill/tradebill?bill_date=&bill_type=&tar_type=."""
-    query = call.only_query(("bill_date",), ("bill_type", "tar_type"))
+    """GET /v3/bill/tradebill?bill_date=&bill_type=&tar_type=&sub_mchid=."""
+    query = call.only_query(("bill_date",), ("bill_type", "tar_type", "sub_mchid"))
+    sub = check_sub(call, query["sub_mchid"]).mchid if "sub_mchid" in query else None
     kind = query.get("bill_type", "ALL")
     if kind not in BILL_TYPES:
         raise bad_field("bill_type", kind, "枚举值不正确", "query")
     day = _day(sim, query["bill_date"])
-    rows = [row for row in _rows(sim, call.merchant.mchid, day) if kind == "ALL" or _is(row, kind)]
-    return _offer(sim, shelf, call, trade_csv(rows, kind), query.get("tar_type"), empty=not rows)
+    rows = [row for row in _rows(sim, call.merchant.mchid, day, sub) if kind == "ALL" or _is(row, kind)]
+    content = trade_csv(rows, kind, lambda row: drawn(sim, row))
+    return _offer(sim, shelf, call, content, query.get("tar_type"), empty=not rows)
 
 
 async def fund_flow_bill(sim: Simulator, shelf: Shelf, call: Call) -> Answer:
@@ -87,9 +98,10 @@ async def fund_flow_bill(sim: Simulator, shelf: Shelf, call: Call) -> Answer:
     if (account := query.get("account_type", "BASIC")) not in ACCOUNT_TYPES:
         raise bad_field("account_type", account, "枚举值不正确", "query")
     day = _day(sim, query["bill_date"])
-    rows = _rows(sim, call.merchant.mchid, day) if account == "BASIC" else []
-    balance = _balance_before(sim, call.merchant.mchid, day)
-    return _offer(sim, shelf, call, flow_csv(rows, balance), query.get("tar_type"), empty=not rows)
+    every = flows(sim, call.merchant.mchid) if account == "BASIC" else []
+    chosen = [flow for flow in every if flow.moment.date() == day]
+    balance = sum(flow.fen for flow in every if flow.moment.date() < day)
+    return _offer(sim, shelf, call, flow_csv(chosen, balance), query.get("tar_type"), empty=not chosen)
 
 
 async def download(sim: Simulator, shelf: Shelf, call: Call) -> Answer:
@@ -103,36 +115,48 @@ async def download(sim: Simulator, shelf: Shelf, call: Call) -> Answer:
     return Answer(raw=content, headers={"Content-Type": "application/octet-stream"}, signed=False)
 
 
-def trade_csv(rows: Sequence[Row], kind: str) -> bytes:
-    """The trade bill as bytes: BOM, a backtick before each value, no quoting, two lines of sums."""
+def drawn(sim: Simulator, row: Row) -> str:
+    """The discrepancy that the plan puts on this line."""
+    number = row.refund.out_refund_no if row.refund else row.order.out_trade_no
+    return draw(sim.plan.bill_discrepancies, sim.plan.seed, f"{number}|{row.reversal}")
+
+
+def discrepancies(sim: Simulator, mchid: str, day: date) -> list[Discrepancy]:
+    """Every line of that day's bill that was made to differ from the books."""
+    found = ((row, drawn(sim, row)) for row in _rows(sim, mchid, day, None))
+    return [
+        Discrepancy(kind, row.order.out_trade_no, row.refund.out_refund_no if row.refund else "")
+        for row, kind in found
+        if kind
+    ]
+
+
+def trade_csv(rows: Sequence[Row], kind: str, wrong: Callable[[Row], str] = lambda row: "") -> bytes:
+    """The trade bill as bytes: BOM, a backtick before each value, no quoting, two lines of sums.
+
+    The sums are those of the lines as they are shown, so that a wrong line is not given away by them.
+    """
     refunds = kind != "SUCCESS"
     head = HEAD + (REFUND_TIMES if kind == "REFUND" else []) + (REFUND_PART if refunds else []) + GOODS
     head = head + ([ASKED] if refunds else []) + [REMARK]
-    paid = [row.order for row in rows if row.refund is None]
-    backs = [row.refund for row in rows if row.refund is not None]
-    cash_backs = [r.coupon_share for row in rows if (r := row.refund) and row.order.coupon_prefunded]
-    sums = [
-        str(len(rows)),
-        yuan(sum(order.settlement_total for order in paid)),
-        yuan(sum(refund.amount for refund in backs)),
-        yuan(sum(cash_backs)),
-        f"{sum((row.fee for row in rows), Decimal()):.5f}",
-        yuan(sum(order.total for order in paid)),
-        yuan(sum(refund.amount for refund in backs)),
-    ]
-    return _csv(head, (_cells(row, kind) for row in rows), SUMS, sums)
+    lines = [line for row in rows for line in spoil(head, _cells(row, kind), wrong(row))]
+
+    def total(name: str) -> Decimal:
+        return sum((Decimal(line[head.index(name)]) for line in lines), Decimal()) if name in head else Decimal()
+
+    sums = [str(len(lines)), *(f"{total(name):.{places}f}" for name, places in SUMMED)]
+    return _csv(head, lines, SUMS, sums)
 
 
-def flow_csv(rows: Iterable[Row], balance: int) -> bytes:
-    """The fund-flow bill: each payment, its fee and each refund with the account's balance (fen) after it."""
+def flow_csv(chosen: Iterable[Flow], balance: int) -> bytes:
+    """The fund-flow bill: every movement with the account's balance (fen) after it."""
     cells: list[list[str]] = []
     income: list[int] = []
     spending: list[int] = []
-    for row in rows:
-        for name, fen in _flows(row):
-            balance += fen
-            (income if fen > 0 else spending).append(abs(fen))
-            cells.append(_flow_cells(row, name, fen, balance))
+    for flow in chosen:
+        balance += flow.fen
+        (income if flow.fen > 0 else spending).append(abs(flow.fen))
+        cells.append(flow.cells(balance))
     sums = [
         str(len(cells)),
         str(len(income)),
@@ -143,73 +167,33 @@ def flow_csv(rows: Iterable[Row], balance: int) -> bytes:
     return _csv(FLOW_HEAD.split(","), cells, FLOW_SUMS, sums)
 
 
-def yuan(fen: int) -> str:
-    """Fen as yuan with two decimals."""
-    return f"{'-' if fen < 0 else ''}{abs(fen) // 100}.{abs(fen) % 100:02d}"
-
-
-def fee_of(fen: int, basis_points: int) -> Decimal:
-    """The fee in yuan, rounded half up to the fen (payments.md trap 20) and shown with five decimals."""
-    return (Decimal(fen) * basis_points / 1_000_000).quantize(Decimal("0.01"), ROUND_HALF_UP)
-
-
-def _flows(row: Row) -> list[tuple[str, int]]:
-    if row.refund is not None:
-        return [("退款", -(row.refund.amount - _merchant_part(row)))]
-    fee = int(row.fee * 100)
-    flows = [("交易", row.order.settlement_total)]
-    return [*flows, ("扣除交易手续费", -fee)] if fee else flows
-
-
-def _merchant_part(row: Row) -> int:
-    """What of a refund the merchant's own coupon covers, fen."""
-    return row.refund.coupon_share if row.refund and not row.order.coupon_prefunded else 0
-
-
-def _flow_cells(row: Row, name: str, fen: int, balance: int) -> list[str]:
-    number = row.refund.refund_id if row.refund else row.order.transaction_id
-    proof = row.refund.out_refund_no if row.refund else row.order.out_trade_no
-    return [
-        row.moment.strftime("%Y-%m-%d %H:%M:%S"),
-        row.order.transaction_id,
-        number + ("1" if fen > 0 else "2"),
-        name,
-        name,
-        "收入" if fen > 0 else "支出",
-        yuan(abs(fen)),
-        yuan(balance),
-        "system",
-        "",
-        proof,
-    ]
-
-
 def _cells(row: Row, kind: str) -> list[str]:
     order, refund = row.order, row.refund
+    back = refund is not None or row.reversal
     cells = [
         row.moment.strftime("%Y-%m-%d %H:%M:%S"),
         order.appid,
         order.mchid,
-        "0",
+        order.sub_mchid or "0",
         order.device_id,
         order.transaction_id,
         order.out_trade_no,
         order.payer,
         order.trade_type,
-        "REFUND" if refund else "SUCCESS",
+        "REFUND" if refund else "REVOKED" if row.reversal else "SUCCESS",
         order.bank_type,
         "CNY",
-        yuan(0 if refund else order.settlement_total),
-        yuan(order.coupon if order.coupon_prefunded and not refund else 0),
+        yuan(0 if back else order.settlement_total),
+        yuan(order.coupon if order.coupon_prefunded and not back else 0),
     ]
     if kind == "REFUND" and refund:
         cells += [_stamp(refund.created_at), _stamp(refund.finished_at)]
     if kind != "SUCCESS":
-        cells += _refund_cells(order, refund)
-    goods = [order.description, order.attach, f"{row.fee:.5f}", row.rate, yuan(0 if refund else order.total)]
+        cells += _refund_cells(order, refund) if not row.reversal else _reversal_cells(order)
+    goods = [order.description, order.attach, f"{row.fee:.5f}", row.rate, yuan(0 if back else order.total)]
     cells += goods
     if kind != "SUCCESS":
-        cells.append(yuan(refund.amount if refund else 0))
+        cells.append(yuan(refund.amount if refund else order.total if row.reversal else 0))
     return [*cells, ""]
 
 
@@ -227,6 +211,10 @@ def _refund_cells(order: Order, refund: Refund | None) -> list[str]:
     ]
 
 
+def _reversal_cells(order: Order) -> list[str]:
+    return [order.reversal_id, "0", yuan(order.settlement_total), "0.00", "ORIGINAL", "SUCCESS"]
+
+
 def _stamp(moment: datetime | None) -> str:
     return moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
@@ -240,12 +228,14 @@ def _csv(head: Sequence[str], rows: Iterable[Sequence[str]], sum_head: str, sums
 
 
 def _is(row: Row, kind: str) -> bool:
-    return (row.refund is not None) == (kind == "REFUND")
+    return (row.refund is not None or row.reversal) == (kind == "REFUND")
 
 
-def _rows(sim: Simulator, mchid: str, day: date) -> list[Row]:
+def _rows(sim: Simulator, mchid: str, day: date, sub_mchid: str | None) -> list[Row]:
+    """The day's lines, of one sub-merchant where it is named."""
     rows = (row for row in _all_rows(sim, mchid) if row.moment.date() == day)
-    return sorted(rows, key=lambda row: (row.moment, row.refund is not None))
+    chosen = (row for row in rows if sub_mchid is None or row.order.sub_mchid == sub_mchid)
+    return sorted(chosen, key=lambda row: (row.moment, row.refund is not None))
 
 
 def _all_rows(sim: Simulator, mchid: str) -> Iterator[Row]:
@@ -255,16 +245,12 @@ def _all_rows(sim: Simulator, mchid: str) -> Iterator[Row]:
         if order.mchid != mchid or order.paid_at is None:
             continue
         yield Row(order, None, fee_of(order.settlement_total, points), rate)
+        if order.reversed_at is not None:
+            yield Row(order, None, Decimal(), rate, reversal=True)
         for refund in order.refunds:
             if refund.state is not RefundState.CLOSED:
                 # The fixture of payments.md §4.1 shows no fee returned with a refund.
                 yield Row(order, refund, Decimal(), rate)
-
-
-def _balance_before(sim: Simulator, mchid: str, day: date) -> int:
-    """The balance when the day begins, fen: all that earlier days brought."""
-    earlier = (row for row in _all_rows(sim, mchid) if row.moment.date() < day)
-    return sum(fen for row in earlier for _, fen in _flows(row))
 
 
 def _day(sim: Simulator, text: str) -> date:

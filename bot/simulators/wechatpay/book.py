@@ -23,6 +23,9 @@ class TradeState(StrEnum):
     REFUND = "REFUND"
     CLOSED = "CLOSED"
     USERPAYING = "USERPAYING"
+    PAYERROR = "PAYERROR"
+    REVOKED = "REVOKED"
+    ACCEPT = "ACCEPT"
 
 
 class RefundState(StrEnum):
@@ -40,7 +43,12 @@ STATE_WORDS = {
     TradeState.REFUND: "订单发生过退款，退款详情请查询退款单",
     TradeState.CLOSED: "订单已关闭",
     TradeState.USERPAYING: "用户支付中，需要输入密码",
+    TradeState.PAYERROR: "支付失败，请撤销订单",
+    TradeState.REVOKED: "订单已撤销",
+    TradeState.ACCEPT: "已接收，等待扣款",
 }
+# The states in which nothing was paid yet, though it still can be.
+OPEN = (TradeState.NOTPAY, TradeState.USERPAYING, TradeState.ACCEPT)
 
 
 @dataclass(slots=True)
@@ -89,7 +97,15 @@ class Order:
     coupon: int = 0
     coupon_prefunded: bool = False
     hidden_queries: int = 0
+    denied_queries: int = 0
     refunds: list[Refund] = field(default_factory=list)
+    sub_mchid: str = ""
+    sub_appid: str = ""
+    profit_sharing: bool = False
+    finished_sharing: bool = False
+    reversed_at: datetime | None = None
+    reversal_id: str = ""
+    contract_id: str = ""
 
     @property
     def payer_total(self) -> int:
@@ -110,7 +126,7 @@ class Order:
         """An empty string when the order can be paid now, else the reason."""
         if self.state in (TradeState.SUCCESS, TradeState.REFUND):
             return "paid"
-        if self.state is TradeState.CLOSED:
+        if self.state is not TradeState.NOTPAY:
             return "closed"
         if now >= self.expires_at:
             return "expired"
@@ -170,7 +186,7 @@ class Book:
 
     def pay(self, order: Order, *, payer: str, coupon: int, prefunded: bool, now: datetime) -> None:
         """Move an unpaid order to SUCCESS; the caller has checked that it may be paid."""
-        assert order.state is TradeState.NOTPAY, "only an unpaid order is paid"
+        assert order.state in OPEN, "only an unpaid order is paid"
         order.state = TradeState.SUCCESS
         order.transaction_id = new_number("4200", now, 28)
         order.paid_at = now.replace(microsecond=0)
@@ -178,6 +194,15 @@ class Book:
         order.coupon, order.coupon_prefunded = coupon, prefunded
         self._by_transaction[order.transaction_id] = order
         self._write("paid", order, amount=order.total, number=order.transaction_id)
+
+    def reverse(self, order: Order, now: datetime) -> None:
+        """End an order for good; what was paid goes back."""
+        order.state = TradeState.REVOKED
+        order.hidden_queries = 0
+        order.reversed_at = now.replace(microsecond=0)
+        if order.paid_at is not None:
+            order.reversal_id = new_number("5031", now, 29)
+            self._write("reversed", order, amount=order.total, number=order.reversal_id)
 
     def refund(self, mchid: str, out_refund_no: str) -> tuple[Order, Refund] | None:
         """The refund of this merchant with this number, and its order."""
@@ -234,8 +259,7 @@ def fingerprint(facts: dict[str, Any]) -> str:
 def transaction_json(order: Order, state: TradeState) -> dict[str, Any]:
     """An order as the query and the notice tell it, in the given state."""
     facts: dict[str, Any] = {
-        "appid": order.appid,
-        "mchid": order.mchid,
+        **parties(order),
         "out_trade_no": order.out_trade_no,
         "trade_state": str(state),
         "trade_state_desc": STATE_WORDS[state],
@@ -245,19 +269,36 @@ def transaction_json(order: Order, state: TradeState) -> dict[str, Any]:
     }
     if order.device_id:
         facts["scene_info"] = {"device_id": order.device_id}
-    if order.paid_at is None or state in (TradeState.NOTPAY, TradeState.USERPAYING):
+    if order.paid_at is None or state in OPEN:
         return facts
     facts |= {
         "transaction_id": order.transaction_id,
         "trade_type": order.trade_type,
         "bank_type": order.bank_type,
         "success_time": wire_time(order.paid_at),
-        "payer": {"openid": order.payer},
+        "payer": _payer(order),
     }
     facts["amount"] |= {"payer_total": order.payer_total, "payer_currency": "CNY"}
     if order.coupon:
         facts["promotion_detail"] = [_coupon_json(order)]
     return facts
+
+
+def parties(order: Order) -> dict[str, str]:
+    """Whose order it is, as every message about it says."""
+    if not order.sub_mchid:
+        return {"appid": order.appid, "mchid": order.mchid}
+    sub = {"sub_appid": order.sub_appid} if order.sub_appid else {}
+    return {"sp_appid": order.appid, "sp_mchid": order.mchid, "sub_mchid": order.sub_mchid, **sub}
+
+
+def _payer(order: Order) -> dict[str, str]:
+    """A payer known under the sub-merchant's app has two names; the provider's is made up here."""
+    if not order.sub_mchid:
+        return {"openid": order.payer}
+    if not order.sub_appid:
+        return {"sp_openid": order.payer}
+    return {"sp_openid": "oSp" + order.payer[3:], "sub_openid": order.payer}
 
 
 def _coupon_json(order: Order) -> dict[str, Any]:
@@ -309,7 +350,7 @@ def refund_notice_json(order: Order, refund: Refund) -> dict[str, Any]:
     """A refund as its notice tells it."""
     told = refund_json(order, refund)
     facts: dict[str, Any] = {
-        "mchid": order.mchid,
+        **{name: value for name, value in parties(order).items() if name.endswith("mchid")},
         "out_trade_no": order.out_trade_no,
         "transaction_id": order.transaction_id,
         "out_refund_no": refund.out_refund_no,

@@ -1,7 +1,7 @@
 """The control interface under /_sim/: the payer's phone, the merchant's console and the tester's hand."""
 
 import base64
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from aiohttp import web
@@ -19,6 +19,7 @@ REDELIVER_LIMIT = 100
 TOKENS = ("prepay_id", "code_url", "h5", "h5_url", "out_trade_no")
 Facts = Mapping[str, Any]
 Action = Callable[[Simulator, web.Request, Facts], Awaitable[Facts]]
+Table = Sequence[tuple[str, str, Action]]
 
 
 class Misused(Exception):
@@ -29,9 +30,10 @@ class Misused(Exception):
         self.status, self.why = status, why
 
 
-def control_routes(sim: Simulator) -> list[web.RouteDef]:
+def control_routes(sim: Simulator, more: Table = ()) -> list[web.RouteDef]:
     """The routes of the control interface; it is unauthenticated, so a simulator listens on loopback only."""
     table: list[tuple[str, str, Action]] = [
+        *more,
         ("GET", "/_sim/prepay/{prepay_id}", _prepay),
         ("GET", "/_sim/prepay", _prepay),
         ("POST", "/_sim/pay", _pay),
@@ -77,7 +79,7 @@ async def _body(request: web.Request) -> Facts:
 
 async def _prepay(sim: Simulator, request: web.Request, _: Facts) -> Facts:
     """The order behind a token, as the pay sheet shows it."""
-    return paysheet.sheet(sim, _order(sim, {**request.query, **request.match_info}))
+    return paysheet.sheet(sim, order_of(sim, {**request.query, **request.match_info}))
 
 
 async def _pay(sim: Simulator, request: web.Request, facts: Facts) -> Facts:
@@ -86,7 +88,7 @@ async def _pay(sim: Simulator, request: web.Request, facts: Facts) -> Facts:
     if jsapi is not None and not isinstance(jsapi, dict):
         raise Misused(400, "jsapi holds what the page gave to getBrandWCPayRequest")
     package = str((jsapi or {}).get("package", ""))
-    order = _order(sim, {"prepay_id": package.removeprefix("prepay_id="), **facts})
+    order = order_of(sim, {"prepay_id": package.removeprefix("prepay_id="), **facts})
     coupon = facts.get("coupon", 0)
     if type(coupon) is not int:
         raise Misused(400, "coupon is in fen")
@@ -104,23 +106,23 @@ async def _orders(sim: Simulator, request: web.Request, _: Facts) -> Facts:
     """Orders, newest last; ?out_trade_no= and ?state= narrow, ?after= (an index) pages."""
     wanted, state = request.query.get("out_trade_no"), request.query.get("state")
     rows = [
-        _order_facts(order)
+        order_facts(order)
         for order in sim.book.orders()
         if (not wanted or order.out_trade_no == wanted) and (not state or order.state == state)
     ]
-    return _page("orders", rows, request)
+    return page("orders", rows, request)
 
 
 async def _refunds(sim: Simulator, request: web.Request, _: Facts) -> Facts:
     rows = [_refund_facts(order, refund) for order, refund in sim.book.refunds()]
-    return _page("refunds", rows, request)
+    return page("refunds", rows, request)
 
 
 async def _notices(sim: Simulator, request: web.Request, _: Facts) -> Facts:
     """The delivery log; ?subject= (an out_trade_no or out_refund_no) narrows, ?after= pages."""
     subject = request.query.get("subject")
     rows = [n.describe() for n in sim.notifier.log() if not subject or n.subject == subject]
-    return _page("notices", rows, request)
+    return page("notices", rows, request)
 
 
 async def _notice(sim: Simulator, request: web.Request, _: Facts) -> Facts:
@@ -148,7 +150,7 @@ async def _redeliver(sim: Simulator, request: web.Request, facts: Facts) -> Fact
 async def _forge(sim: Simulator, request: web.Request, facts: Facts) -> Facts:
     """Send one forged notice: {out_trade_no, kind, part?, position?, url?}."""
     wish = forge.Wish(
-        order=_order(sim, facts),
+        order=order_of(sim, facts),
         kind=str(facts.get("kind")),
         part=str(facts.get("part", "body")),
         position=int(facts.get("position", 0)),
@@ -203,7 +205,7 @@ async def _refund_finish(sim: Simulator, request: web.Request, facts: Facts) -> 
 
 async def _console_refund(sim: Simulator, request: web.Request, facts: Facts) -> Facts:
     """Refund as a person in the merchant console: {out_trade_no, amount?, reason?}; no notice goes out."""
-    order = _order(sim, facts)
+    order = order_of(sim, facts)
     amount = facts.get("amount", order.total - order.refunded)
     if type(amount) is not int or amount <= 0:
         raise Misused(400, "amount is in fen and positive")
@@ -211,7 +213,7 @@ async def _console_refund(sim: Simulator, request: web.Request, facts: Facts) ->
     return _refund_facts(order, made)
 
 
-def _order(sim: Simulator, facts: Facts) -> Order:
+def order_of(sim: Simulator, facts: Facts) -> Order:
     for name in TOKENS:
         if value := facts.get(name):
             find = sim.book.by_number if name == "out_trade_no" else sim.book.by_token
@@ -228,7 +230,7 @@ def _known_notice(sim: Simulator, request: web.Request) -> Notice:
     return notice
 
 
-def _order_facts(order: Order) -> dict[str, Any]:
+def order_facts(order: Order) -> dict[str, Any]:
     return {
         **transaction_json(order, order.state),
         "state": str(order.state),
@@ -246,7 +248,7 @@ def _refund_facts(order: Order, refund: Refund) -> dict[str, Any]:
     return {**refund_json(order, refund), "from_console": refund.from_console}
 
 
-def _page(name: str, rows: Iterable[dict[str, Any]], request: web.Request) -> Facts:
+def page(name: str, rows: Iterable[dict[str, Any]], request: web.Request) -> Facts:
     after = int(request.query.get("after", "0"))
     every = list(rows)
     return {name: every[after : after + LIST_LIMIT], "total": len(every)}

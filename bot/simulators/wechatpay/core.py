@@ -6,9 +6,12 @@ from bot.simulators.background import Background
 from bot.simulators.clock import Clock
 from bot.simulators.faults import WECHATPAY_FAULTS, Faults
 from bot.simulators.wechatpay.book import Book
+from bot.simulators.wechatpay.contracts import Contracts
 from bot.simulators.wechatpay.keys import KeyRing
 from bot.simulators.wechatpay.notices import Notifier
 from bot.simulators.wechatpay.plan import Merchant, WeChatPayPlan
+from bot.simulators.wechatpay.screens import Screens
+from bot.simulators.wechatpay.shares import Shares
 from bot.simulators.wechatpay.wire import Gatekeeper, Postman
 
 
@@ -22,6 +25,9 @@ class Simulator:
         self.background = Background()
         self.faults = Faults(WECHATPAY_FAULTS, seed=plan.seed, by_suffix=plan.faults_by_amount, rates=plan.rates)
         self.book = Book(plan.journal)
+        self.shares = Shares()
+        self.screens = Screens()
+        self.contracts = Contracts()
         self.keys = KeyRing(plan.certificates, plan.public_key, plan.notice_signing)
         self.gate = Gatekeeper(plan.merchants)
         self.post = Postman(self.keys, hang_seconds=plan.hang_seconds, closing=self.closing)

@@ -83,6 +83,15 @@ def encrypt(apiv3_key: str, *, nonce: str, associated_data: str, plain: bytes) -
     return base64.b64encode(sealed).decode()
 
 
+def opened(private_pem: str, sealed: str) -> str | None:
+    """The text behind base64 of RSA-OAEP with SHA-1, None where it does not open under this key."""
+    scheme = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303
+    try:
+        return _private(private_pem).decrypt(base64.b64decode(sealed, validate=True), scheme).decode()
+    except (binascii.Error, ValueError):
+        return None
+
+
 @lru_cache(maxsize=64)
 def _private(pem: str) -> rsa.RSAPrivateKey:
     # The keys are our own: checking their primes would hold the event loop for 0.2 s each.

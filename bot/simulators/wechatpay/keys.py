@@ -70,6 +70,13 @@ class KeyRing:
             return None
         return self._certificate_signer() or self._public_signer()
 
+    def opened(self, serial: str, sealed: str) -> str | None:
+        """A field that a merchant encrypted under the key with this serial; None where it does not open."""
+        keys = {certificate.serial: certificate.private_pem for certificate in self._listed}
+        if self._public is not None:
+            keys[self._public.key_id] = self._public.private_pem
+        return crypto.opened(keys[serial], sealed) if serial in keys else None
+
     def notice_signer(self) -> Signer:
         """The key for the next notice delivery."""
         self._turn += 1

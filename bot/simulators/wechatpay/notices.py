@@ -25,6 +25,8 @@ SUMMARIES = {
     "REFUND.SUCCESS": "退款成功",
     "REFUND.ABNORMAL": "退款异常",
     "REFUND.CLOSED": "退款关闭",
+    "ENTRUST.SIGN": "委托代扣签约通知",
+    "ENTRUST.TERMINATE": "委托代扣解约通知",
 }
 
 

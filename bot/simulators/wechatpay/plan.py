@@ -16,8 +16,20 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 @dataclass(frozen=True, slots=True)
+class SubMerchant:
+    """A merchant (特约商户) for whom a service provider acts."""
+
+    mchid: str
+    appids: tuple[str, ...] = ()
+    name: str = "示例特约商户"
+
+
+@dataclass(frozen=True, slots=True)
 class Merchant:
-    """A merchant as the platform knows it: its number, bound appids, API certificate and APIv3 key."""
+    """A merchant as the platform knows it: its number, bound appids, API certificate and APIv3 key.
+
+    One with ``subs`` is a service provider too, whose calls under /partner/ name one of them.
+    """
 
     mchid: str
     appids: tuple[str, ...]
@@ -25,6 +37,7 @@ class Merchant:
     public_key_pem: str
     apiv3_key: str
     name: str = "示例商户"
+    subs: tuple[SubMerchant, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.apiv3_key.encode()) != 32:
@@ -75,6 +88,16 @@ class WeChatPayPlan:
     late_notice_seconds: float = 120.0
     refund_seconds: float = 5.0
     userpaying_queries: int = 3
+    contradicting_queries: int = 2
+    slow_query_seconds: float = 8.0
+    password_above: int = 100_000  # fen: a scanned code for more asks for the password
+    password_seconds: float = 12.0  # until the payer has typed it
+    share_seconds: float = 5.0
+    share_basis_points: int = 3000  # what of a payment may be shared at most
+    deduct_seconds: float = 5.0
+    deduct_needs_notice: bool = True
+    # Probability of each discrepancy by line of the trade bill (discrepancies.py), drawn with the seed.
+    bill_discrepancies: Mapping[str, float] = field(default_factory=dict)
     fee_basis_points: int = 60
     bills_at_once: bool = True  # otherwise a day's bill appears at 10:00 of the next day
     download_seconds: float = 300.0

@@ -20,7 +20,7 @@ async def create(sim: Simulator, call: Call) -> Answer:
         if wish.out_trade_no
         else sim.book.by_transaction(mchid, wish.transaction_id)
     )
-    if order is None:
+    if order is None or order.sub_mchid != wish.sub_mchid:
         raise ApiError(404, "RESOURCE_NOT_EXISTS", "订单号不存在")
     fault = sim.faults.draw("refund", wish.out_refund_no, wish.amount)
     if fault == "refund_500":
@@ -42,9 +42,9 @@ async def create(sim: Simulator, call: Call) -> Answer:
 
 async def query(sim: Simulator, call: Call, out_refund_no: str) -> Answer:
     """GET /v3/refund/domestic/refunds/{out_refund_no}."""
-    call.only_query(())
+    query = call.only_query((), ("sub_mchid",))
     known = sim.book.refund(call.merchant.mchid, out_refund_no)
-    if known is None:
+    if known is None or known[0].sub_mchid != query.get("sub_mchid", ""):
         raise ApiError(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
     fault = sim.faults.draw("refund_query", out_refund_no, known[1].amount)
     return Answer(facts=refund_json(*known), fault=fault)

@@ -1,5 +1,6 @@
 """Trade bills in WeChat Pay's own format, made up for the tests (columns and summary: payments.md §4.1)."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import date
 
@@ -9,6 +10,10 @@ COLUMNS = (
     "手续费,费率,订单金额,申请退款金额,费率备注"
 )
 SUMMARY = "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额"
+
+
+def sha1(text: bytes) -> str:
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest()
 
 
 def yuan(fen: int) -> str:
@@ -49,3 +54,49 @@ def bill(*, payments: int, refunds: int, day: date) -> tuple[bytes, int]:
     """A bill of so many lines of each kind, and their number."""
     lines = [payment(number, day) for number in range(payments)] + [refund(number, day) for number in range(refunds)]
     return text(lines, payments + refunds, payments * 100, refunds * 50), payments + refunds
+
+
+FLOW_COLUMNS = (
+    "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),"
+    "资金变更提交申请人,备注,业务凭证号"
+)
+FLOW_SUMMARY = "资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额"
+# 业务名称, 业务类型, fen with its sign, and our word for it.
+MOVEMENTS = (
+    ("交易", "交易", 10_000, "payment"),
+    ("交易", "扣除交易手续费", -60, "fee"),
+    ("退款", "退款", -500, "refund"),
+    ("退款", "退回交易手续费", 3, "fee_returned"),
+    ("分账", "分账", -2_000, "share"),
+    ("分账回退", "分账回退", 700, "share_returned"),
+    ("提现", "提现", -4_000, "withdrawal"),
+    ("充值", "充值", 90, "other"),
+    ("冻结", "司法冻结", -1, "other"),
+)
+
+
+def movement(number: int, day: date, name: str, kind: str, fen: int, *, note: str = "", balance: int = 0) -> str:
+    """One line of a fund-flow bill; ``fen`` is negative for money out."""
+    way = "收入" if fen > 0 else "支出"
+    numbers = (f"42000019{number:020d}", f"1900000109{number:022d}")
+    time = f"{day} 11:{number % 60:02d}:09"
+    return line(time, *numbers, name, kind, way, yuan(abs(fen)), yuan(balance), "system", note, f"T{number:027d}")
+
+
+def flow_text(lines: list[str], amounts: list[int]) -> bytes:
+    """A whole fund-flow file over these amounts, fen with their signs."""
+    came, went = [fen for fen in amounts if fen > 0], [-fen for fen in amounts if fen < 0]
+    sums = line(str(len(amounts)), str(len(came)), yuan(sum(came)), str(len(went)), yuan(sum(went)))
+    return "\r\n".join(["\ufeff" + FLOW_COLUMNS, *lines, FLOW_SUMMARY, sums, ""]).encode()
+
+
+def flow_bill(day: date) -> bytes:
+    """A bill with one movement of each kind, and the balance after each."""
+    amounts = [fen for _, _, fen, _ in MOVEMENTS]
+    lines = [
+        movement(
+            number, day, name, kind, fen, balance=sum(amounts[: number + 1]), note="退款总金额5.00元;含手续费0.03元"
+        )
+        for number, (name, kind, fen, _) in enumerate(MOVEMENTS)
+    ]
+    return flow_text(lines, amounts)

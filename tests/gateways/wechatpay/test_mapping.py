@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 
 from bot.gateways.wechatpay import mapping
 from bot.gateways.wechatpay.account import WeChatPayAccount
+from bot.gateways.wechatpay.errors import ERRORS, Call, Verdict, verdict_of
+from bot.gateways.wechatpay.fields import Malformed
 from bot.gateways.wechatpay.mapping import (
-    ERRORS,
     REFUND_STATES,
     TRADE_STATES,
-    Call,
-    Malformed,
-    Verdict,
     charge_fact,
     create_body,
     cut_bytes,
@@ -27,7 +25,6 @@ from bot.gateways.wechatpay.mapping import (
     refund_body,
     refund_fact,
     refund_path,
-    verdict_of,
 )
 from bot.payments.facts import Closed, Paid, RefundState, Unknown, Waiting, Way
 from tests.gateways.wechatpay import platform
@@ -69,13 +66,40 @@ NOTHING = {
     "FREQUENCY_LIMITED", "FREQUENCY_LIMIT_EXCEED", "RATELIMIT_EXCEEDED", "INVALID_TRANSACTIONID",
     "NO_STATEMENT_EXIST", "STATEMENT_CREATING",
 }  # fmt: skip
+SPENT = {
+    "AUTH_CODE_EXPIRED", "AUTHCODEEXPIRE", "AUTH_CODE_ERROR", "AUTH_CODE_INVALID", "NOT_SUPPORT_CARD", "NOTSUPORTCARD",
+}  # fmt: skip
+EXISTS = {"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"}
+OF_FACULTIES = SPENT | EXISTS | {"REVERSE_EXPIRE"}
+PAYING = {"USERPAYING", "USER_PAYING"}
+GONE = {"ORDER_CLOSED", "ORDERCLOSED", "ORDER_REVERSED", "ORDERREVERSED"}
+REFUSED_ALIKE = REFUSED_CREATE - {"SIGN_ERROR", "OPENID_MISMATCH"}
 EXPECTED = {
     Call.CREATE: {Verdict.REFUSED: REFUSED_CREATE, Verdict.ASK: ASK_CREATE, Verdict.AGAIN: AGAIN},
     Call.QUERY: {Verdict.MISSING: MISSING},
     Call.CLOSE: {Verdict.MISSING: MISSING, Verdict.ASK: ASK_CREATE - {"OUT_TRADE_NO_USED"}},
     Call.REFUND: {Verdict.REFUSED: REFUSED_REFUND, Verdict.ASK: {"INVALID_REQUEST"}},
     Call.REFUND_QUERY: {Verdict.MISSING: MISSING},
-}
+    Call.CODE: {
+        Verdict.REFUSED: REFUSED_ALIKE | SPENT, Verdict.ASK: ASK_CREATE - PAYING, Verdict.WAITING: PAYING,
+    },
+    Call.REVERSE: {
+        Verdict.REFUSED: {"REVERSE_EXPIRE"}, Verdict.ASK: GONE | {"INVALID_REQUEST", "TRADE_ERROR"},
+        Verdict.WAITING: PAYING, Verdict.MISSING: MISSING,
+    },
+    Call.SHARE: {
+        Verdict.REFUSED: REFUSED_ALIKE | MISSING | {"OPENID_MISMATCH"}, Verdict.ASK: EXISTS | {"INVALID_REQUEST"},
+    },
+    Call.SHARE_QUERY: {Verdict.MISSING: MISSING},
+    Call.CONTRACT: {
+        Verdict.REFUSED: REFUSED_ALIKE - {"NOT_ENOUGH", "NOTENOUGH"} | MISSING | {"OPENID_MISMATCH"},
+        Verdict.ASK: EXISTS | {"INVALID_REQUEST"},
+    },
+    Call.CONTRACT_QUERY: {Verdict.MISSING: MISSING},
+    Call.DEDUCT: {
+        Verdict.REFUSED: REFUSED_ALIKE | MISSING, Verdict.ASK: ASK_CREATE - PAYING | EXISTS, Verdict.WAITING: PAYING,
+    },
+}  # fmt: skip
 
 
 def test_every_documented_state_is_in_the_table_and_no_other() -> None:
@@ -122,7 +146,7 @@ def expected(call: Call, code: str) -> Verdict:
 
 
 def test_the_table_of_errors_is_whole() -> None:
-    named = REFUSED_CREATE | ASK_CREATE | AGAIN | MISSING | REFUSED_REFUND | NOTHING
+    named = REFUSED_CREATE | ASK_CREATE | AGAIN | MISSING | REFUSED_REFUND | NOTHING | OF_FACULTIES
 
     assert set(ERRORS) == named
     assert all(entry.ours and entry.why.endswith(".") for entry in ERRORS.values())
@@ -211,22 +235,22 @@ def test_a_description_keeps_to_one_line_of_127_bytes() -> None:
 def test_a_refund_names_the_order_by_our_number_alone() -> None:
     refund = RIG.new_refund()
 
-    assert refund_body(refund) == {
+    assert refund_body(refund, ACCOUNT) == {
         "out_trade_no": refund.out_trade_no,
         "out_refund_no": refund.out_refund_no,
         "notify_url": refund.notify_url,
         "amount": {"refund": 345, "total": 12_345, "currency": "CNY"},
         "reason": "多收退款",
     }
-    assert refund_body(replace(refund, transaction_id=None)) == refund_body(refund)
-    assert "reason" not in refund_body(replace(refund, reason=" "))
+    assert refund_body(replace(refund, transaction_id=None), ACCOUNT) == refund_body(refund, ACCOUNT)
+    assert "reason" not in refund_body(replace(refund, reason=" "), ACCOUNT)
 
 
 def test_numbers_are_quoted_in_paths() -> None:
-    assert order_path("T1/../../x?y#z", "/close") == (
+    assert order_path(ACCOUNT, "T1/../../x?y#z", "/close") == (
         "/v3/pay/transactions/out-trade-no/T1%2F..%2F..%2Fx%3Fy%23z/close"
     )
-    assert refund_path("R 1") == "/v3/refund/domestic/refunds/R%201"
+    assert refund_path(ACCOUNT, "R 1") == "/v3/refund/domestic/refunds/R%201"
 
 
 def test_the_payer_comes_back_from_h5_where_that_is_wanted() -> None:
@@ -302,11 +326,11 @@ def test_a_time_is_aware_or_none(time: Any) -> None:
 
 def test_a_refund_that_succeeded_says_when() -> None:
     facts = RIG.refund_facts("SUCCESS")
-    fact = refund_fact(facts, mchid=platform.MCHID, state_field="status")
+    fact = refund_fact(facts, owner=platform.MCHID, state_field="status")
     assert fact.succeeded_at == datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 
     with pytest.raises(Malformed):
-        refund_fact(facts | {"success_time": None}, mchid=platform.MCHID, state_field="status")
+        refund_fact(facts | {"success_time": None}, owner=platform.MCHID, state_field="status")
 
 
 def test_every_trade_type_is_one_of_our_words() -> None:

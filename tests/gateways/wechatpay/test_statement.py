@@ -2,7 +2,6 @@
 
 import gc
 import gzip
-import hashlib
 import sys
 import tracemalloc
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from bot.gateways.wechatpay import statement
+from bot.gateways.wechatpay import billfile, statement
 from bot.kernel.errors import GatewayTrouble
 from bot.outside.http import Answer
 from bot.payments.facts import StatementLine
@@ -20,10 +19,6 @@ from tests.gateways.wechatpay.rig import ACCOUNT, WeChatPayRig
 DAY = date(2026, 11, 22)
 URL = "https://api.mch.weixin.qq.com/v3/billdownload/file?token=abc"
 MANY = 50_000
-
-
-def sha1(text: bytes) -> str:
-    return hashlib.sha1(text, usedforsecurity=False).hexdigest()
 
 
 def of(*lines: str, count: int | None = None, paid: int = 0, refunded: int = 0) -> list[StatementLine]:
@@ -36,7 +31,7 @@ async def fetched(rig: WeChatPayRig) -> list[StatementLine]:
 
 
 def script(rig: WeChatPayRig, file: bytes, text: bytes, **changes: str) -> None:
-    named = {"hash_type": "SHA1", "hash_value": sha1(text), "download_url": URL, **changes}
+    named = {"hash_type": "SHA1", "hash_value": bills.sha1(text), "download_url": URL, **changes}
     rig.http.then(rig.answer(named), Answer(200, {}, file))
 
 
@@ -51,6 +46,8 @@ def test_a_payment_line_is_read() -> None:
             state="SUCCESS",
             at=datetime(2026, 11, 22, 1, 7, 7, tzinfo=UTC),
             fee=7407,
+            settlement_amount=12_345,
+            vendor_state="SUCCESS",
         )
     ]
 
@@ -60,13 +57,23 @@ def test_a_refund_line_is_read_with_both_numbers_and_its_own_state() -> None:
 
     assert (line.kind, line.amount, line.state, line.fee) == ("refund", 50, "PROCESSING", -30)
     assert (line.out_refund_no, line.refund_id) == (f"R{3:027d}", f"5000000{3:020d}")
+    assert (line.vendor_state, line.settlement_amount) == ("REFUND", 50)
 
 
 def test_a_trade_that_was_reversed_is_listed_as_going_back() -> None:
+    """It is no refund that we made, so reconciliation must be able to tell it from one."""
     reversed_line = bills.refund(3, DAY).replace("`REFUND,", "`REVOKED,")
     (line,) = of(reversed_line, refunded=50)
 
-    assert (line.kind, line.state) == ("refund", "REVOKED")
+    assert (line.kind, line.state, line.vendor_state) == ("reversal", "REVOKED", "REVOKED")
+    assert (line.amount, line.settlement_amount) == (50, None)
+
+
+def test_a_reversal_without_numbers_and_with_the_order_amount_alone_is_read() -> None:
+    reversed_line = bills.payment(3, DAY).replace("`SUCCESS,", "`REVOKED,")
+    (line,) = of(reversed_line, paid=100)
+
+    assert (line.kind, line.amount, line.out_refund_no, line.refund_id) == ("reversal", 100, "", "")
 
 
 @pytest.mark.parametrize(
@@ -162,12 +169,12 @@ async def test_a_bill_is_asked_for_and_proven() -> None:
         "/v3/bill/tradebill?bill_date=2026-11-22&bill_type=ALL&tar_type=GZIP",
         "/v3/billdownload/file?token=abc",
     ]
-    assert rig.http.sent[1].limit == statement.FILE_MAX
+    assert rig.http.sent[1].limit == billfile.FILE_MAX
 
 
 async def test_a_bill_that_comes_unpacked_is_read_as_well() -> None:
     rig, (text, count) = WeChatPayRig(), bills.bill(payments=3, refunds=2, day=DAY)
-    script(rig, text, text, hash_value=sha1(text).upper())
+    script(rig, text, text, hash_value=bills.sha1(text).upper())
 
     assert len(await fetched(rig)) == count
 
@@ -182,7 +189,10 @@ async def test_no_line_of_an_unproven_file_is_given_out(spoil: str) -> None:
         "truncated": packed[:-20],
         "no_gzip": b"\x1f\x8b" + b"\x00" * 40,
     }
-    changes = {"hash_of_packed": {"hash_value": sha1(packed)}, "short_hash": {"hash_value": sha1(text)[:39]}}
+    changes = {
+        "hash_of_packed": {"hash_value": bills.sha1(packed)},
+        "short_hash": {"hash_value": bills.sha1(text)[:39]},
+    }
     script(rig, files.get(spoil, packed), text, **changes.get(spoil, {}))
     seen: list[StatementLine] = []
     with pytest.raises(GatewayTrouble):
@@ -223,10 +233,10 @@ async def test_a_bill_that_cannot_be_had_now_is_trouble_and_not_an_empty_day(how
 
 
 def test_a_file_that_inflates_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statement, "TEXT_MAX", 1 << 20)
+    monkeypatch.setattr(billfile, "TEXT_MAX", 1 << 20)
 
     with pytest.raises(GatewayTrouble, match="too_large"):
-        statement.prove(gzip.compress(b"0" * (2 << 20)), "0" * 40)
+        billfile.prove(gzip.compress(b"0" * (2 << 20)), "0" * 40)
 
 
 def _many() -> Iterator[str]:
@@ -239,14 +249,14 @@ def _many() -> Iterator[str]:
 def test_fifty_thousand_lines_are_read_in_constant_memory() -> None:
     """Small objects are counted all the way, and every byte over the proof and the last lines, for tracing is slow."""
     text = bills.text(_many(), MANY, (MANY - 100) * 100, 100 * 50)
-    file, digest, size = gzip.compress(text, 1), sha1(text), len(text)
+    file, digest, size = gzip.compress(text, 1), bills.sha1(text), len(text)
     del text
     count = paid = 0
     blocks: list[int] = []
     gc.collect()
     try:
         tracemalloc.start()
-        statement.prove(file, digest)
+        billfile.prove(file, digest)
         proving = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         for line in statement.read(file):

@@ -1,0 +1,1 @@
+"""Alipay's open platform: payments in four ways, refunds, bills, shares, contracts and the wallet's sign-in."""

@@ -1,0 +1,40 @@
+"""The faults of the bank simulator; the suffix is the last two digits of an amount in fen."""
+
+from bot.simulators.faults import Fault
+
+CALLS = ("create", "query", "close", "refund")
+BANKAPP_FAULTS: tuple[Fault, ...] = (
+    Fault("declined", ("pay",), "the payer's account lacks money; the payment stays unpaid", 1),
+    Fault("create_answer_lost", ("create",), "the payment exists, its first answer does not come", 2, 1),
+    Fault("notice_duplicate", ("notice",), "the notice comes twice at once and a third time later", 3),
+    Fault("notice_never", ("notice",), "the notice is never sent", 4),
+    Fault("notice_late", ("notice",), "the notice is sent after plan.late_notice_seconds", 5),
+    Fault("notice_first", ("notice",), "the notice arrives before the payer's browser comes back", 6),
+    Fault("notice_wrong_amount", ("notice",), "a signed notice over another amount precedes the true one", 7),
+    Fault("notice_forged", ("notice",), "a notice signed by a stranger precedes the true one", 8),
+    Fault("create_500", ("create",), "503 trouble on the first create, nothing is made", 9, 1),
+    Fault("refund_abnormal", ("refund_result",), "the refund ends abnormal", 10),
+    Fault("paying", ("pay",), "paid, but the first queries say paying and the notice is late", 11),
+    Fault("paid_while_closing", ("close",), "the payment comes just before the close", 12, 1),
+    Fault("create_reset", ("create",), "connection reset on the first create, nothing is made", 13, 1),
+    Fault("query_500", ("query",), "the first two queries answer 503", 14, 2),
+    Fault("answer_unsigned", CALLS, "the first answer of each call is not signed", 15, 1),
+    Fault("answer_forged", CALLS, "the first answer of each call is signed by a stranger", 16, 1),
+    Fault("query_not_found", ("query",), "the first two queries deny that the payment exists", 17, 2),
+    Fault("notice_other_merchant", ("notice",), "a notice signed for another merchant precedes the true one", 18),
+    Fault("notice_stale", ("notice",), "a notice signed ten minutes ago precedes the true one", 19),
+    Fault("refund_funds", ("refund",), "403 funds on the first refund call", 20, 1),
+    Fault("refund_answer_lost", ("refund",), "the refund exists, its first answer does not come", 21, 1),
+    Fault("refund_failed", ("refund_result",), "the refund ends failed", 22),
+    Fault("answer_stale", CALLS, "the first answer of each call was signed ten minutes ago", 23, 1),
+    Fault("answer_replayed", CALLS, "the first answer of each call names another request's nonce", 24, 1),
+    Fault("close_answer_lost", ("close",), "closed, the first answer does not come", 25, 1),
+    Fault("returned", ("pay",), "paid, and given back by the bank itself", 26),
+    Fault("bad_gateway", CALLS, "the first answer of each call is an HTML page with status 502", 27, 1),
+    Fault("query_slow", ("query",), "each query takes plan.slow_seconds", 28),
+    Fault("answer_dropped", CALLS, "the call is carried out, then the connection is reset", 29, 1),
+    Fault("bill_missing", ("bill",), "the payment is missing in the statement", 31),
+    Fault("bill_amount", ("bill",), "the statement tells one fen more", 32),
+    Fault("bill_fee", ("bill",), "the statement tells another fee", 33),
+    Fault("bill_double", ("bill",), "the payment stands twice in the statement", 34),
+)

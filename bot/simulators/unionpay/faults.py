@@ -1,0 +1,42 @@
+"""The faults of the UnionPay simulator; the suffix is the last two digits of an amount in fen."""
+
+from bot.simulators.faults import Fault
+
+CALLS = ("create", "scan", "query", "reverse", "refund")
+UNIONPAY_FAULTS: tuple[Fault, ...] = (
+    Fault("declined", ("pay", "scan"), "the payer's bank refuses (64)", 1),
+    Fault("create_answer_lost", ("create",), "the order exists, its first answer does not come", 2, 1),
+    Fault("notice_duplicate", ("notice",), "the notice comes twice at once and a third time later", 3),
+    Fault("notice_never", ("notice",), "the notice is never sent", 4),
+    Fault("notice_late", ("notice",), "the notice is sent after plan.late_notice_seconds", 5),
+    Fault("notice_first", ("notice",), "the notice arrives before the answer to the payment", 6),
+    Fault("notice_wrong_amount", ("notice",), "a signed notice over another amount precedes the true one", 7),
+    Fault("notice_forged", ("notice",), "a notice of a stranger's certificate precedes the true one", 8),
+    Fault("create_busy", ("create",), "06 on the first create, nothing is made", 9, 1),
+    Fault("refund_failed", ("refund_result",), "the refund ends as failed (01)", 10),
+    Fault("under_way", ("pay", "scan"), "paid, but the first queries say 05 and the notice is late", 11),
+    Fault("query_contradicts", ("query",), "the first query says 64 whatever is true", 12, 1),
+    Fault("create_reset", ("create",), "connection reset on the first create, nothing is made", 13, 1),
+    Fault("query_500", ("query",), "the first two queries answer 500", 14, 2),
+    Fault("answer_unsigned", CALLS, "the first answer of each call is not signed", 15, 1),
+    Fault("answer_stranger", CALLS, "the first answer of each call bears a stranger's certificate", 16, 1),
+    Fault("query_not_found", ("query",), "the first two queries deny that the order exists (34)", 17, 2),
+    Fault("notice_other_merchant", ("notice",), "a genuine notice of another merchant precedes the true one", 18),
+    Fault("notice_flawed", ("notice",), "a notice with respCode A6 precedes the true one", 19),
+    Fault("answer_other_owner", CALLS, "the first answer bears another customer's certificate of the same CA", 20, 1),
+    Fault("refund_answer_lost", ("refund",), "the refund exists, its first answer does not come", 21, 1),
+    Fault("refund_card", ("refund_result",), "the refund cannot reach the payer's card (63)", 22),
+    Fault("scan_lost", ("scan",), "the code is charged and the answer does not come", 23),
+    Fault("scan_password", ("scan",), "the payer has to type a password and does not", 24),
+    Fault("reverse_answer_lost", ("reverse",), "reversed, the first answer does not come", 25, 1),
+    Fault("reverse_refused", ("reverse",), "39: no reversal is accepted any more", 26),
+    Fault("bad_gateway", CALLS, "the first answer of each call is an HTML page with status 502", 27, 1),
+    Fault("query_answer_lost", ("query",), "the first query's answer does not come", 28, 1),
+    Fault("answer_dropped", CALLS, "the call is carried out, then the connection is reset", 29, 1),
+    Fault("paid_while_reversing", ("reverse",), "the payment comes just before the reversal", 30),
+    Fault("bill_missing", ("bill",), "the payment is missing in the file", 31),
+    Fault("bill_amount", ("bill",), "the file tells one fen more", 32),
+    Fault("bill_fee", ("bill",), "the file tells another fee", 33),
+    Fault("bill_double", ("bill",), "the payment stands twice in the file", 34),
+    Fault("query_slow", ("query",), "each query takes plan.slow_seconds", 35),
+)

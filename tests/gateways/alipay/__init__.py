@@ -1,0 +1,1 @@
+"""Tests of the Alipay gateway and of its faculties."""
