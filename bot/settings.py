@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -81,7 +82,8 @@ class OfficialSection(_Section):
     aes_key: Hidden | None = None
     previous_aes_key: Hidden | None = None
     mode: Literal["plain", "compat", "safe"] = "safe"
-    format: Literal["xml", "json"] = "xml"
+    # None: the account is answered in the format in which it asks.
+    format: Literal["xml", "json"] | None = None
     # Which merchants this account shows; empty means all.
     merchants: tuple[str, ...] = ()
     name: str = ""
@@ -112,11 +114,58 @@ class Deadlines(_Section):
     timestamp_window: Seconds = 300.0
 
 
+Days = Annotated[int, Field(ge=7, le=3650)]
+
+
+class Retention(_Section):
+    """After how many days what only explains is deleted; the ledger, the audit and the notices stay for ever."""
+
+    traces: Days = 90
+    jobs: Days = 30
+
+
 class Limits(_Section):
     """What one order may cost, in fen, and when a refund needs a second name."""
 
     order_maximum: Annotated[int, Field(gt=0)] = 5_000_000
     refund_two_names_above: Annotated[int, Field(ge=0)] = 10_000
+
+
+class ReconciliationSection(_Section):
+    """What is agreed with one gateway account: ``fee_rate`` as a share, such as "0.006"; without it no fee is compared.
+
+    ``fee_returned`` says whether the gateway gives its fee back with a refund.
+    """
+
+    fee_rate: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=6)] | None = None
+    fee_returned: bool = True
+
+
+class RouteSection(_Section):
+    """One rule of routing, ``[[routes]]``: which gateway may take a wallet's payments, when, and at what cost.
+
+    ``minimum`` and ``maximum`` are fen, both included; ``cost`` is basis points. The lower ``priority`` goes first,
+    then the lower ``cost``. Empty ``merchants`` and ``ways`` mean all. A wallet's own gateway needs no rule, and where
+    one is written for it, its rules alone say when it is asked.
+    """
+
+    wallet: str
+    gateway: str
+    merchants: tuple[str, ...] = ()
+    ways: tuple[Literal["jsapi", "mini", "native", "h5", "code", "redirect"], ...] = ()
+    minimum: Annotated[int, Field(ge=0)] = 0
+    maximum: Annotated[int, Field(gt=0)] | None = None
+    cost: Annotated[int, Field(ge=0, le=10_000)] = 0
+    priority: Annotated[int, Field(ge=0, le=1_000)] = 100
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.maximum is not None and self.maximum < self.minimum:
+            raise ValueError("maximum is below minimum: no amount fits this rule")
+        return self
+
+
+Word = Annotated[str, Field(min_length=4, max_length=64)]
 
 
 class ConfigFile(_Section):
@@ -128,6 +177,12 @@ class ConfigFile(_Section):
     connectors: Mapping[str, ConnectorSection] = {}
     deadlines: Deadlines = Deadlines()
     limits: Limits = Limits()
+    retention: Retention = Retention()
+    # gateway → account → what was agreed.
+    reconciliation: Mapping[str, Mapping[str, ReconciliationSection]] = {}
+    routes: tuple[RouteSection, ...] = ()
+    # Words in the User-Agent of apps whose bank cashier ([gateways.bankapp]) takes the payment, such as "ExampleBank/".
+    bank_apps: tuple[Word, ...] = ()
     scene_packs: tuple[str, ...] = ("handlers",)
     previous_secret_keys: tuple[Hidden, ...] = ()
     trusted_proxies: tuple[str, ...] = ()

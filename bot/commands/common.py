@@ -1,16 +1,14 @@
-"""What commands share: a parser with its command, and a house opened for one piece of work."""
+"""What commands share: a parser with its command, a house opened for one piece of work, and an end by signal."""
 
 import argparse
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 from bot.kernel.clock import SystemClock
-from bot.kernel.errors import Misconfigured
 from bot.settings import load
-from bot.storage.database import is_postgresql, sqlite_path
-from bot.storage.migrations import check
 from bot.wiring import House, open_house
 
 Command = Callable[[argparse.Namespace], Awaitable[int]]
@@ -30,14 +28,19 @@ async def opened() -> AsyncIterator[House]:
 
     Raises Misconfigured for a wrong configuration and for a database without this release's schema.
     """
-    settings = load()
-    await require_schema(settings.environment.database_url)
-    async with open_house(settings, SystemClock()) as house:
+    async with open_house(load(), SystemClock()) as house:
         yield house
 
 
-async def require_schema(url: str) -> None:
-    """Raises Misconfigured unless the database is there with the schema of this release; makes no file."""
-    if not is_postgresql(url) and not await asyncio.to_thread(sqlite_path(url).is_file):
-        raise Misconfigured("database_missing", f"there is no file {sqlite_path(url)}; run: python -m bot migrate")
-    await asyncio.to_thread(check, url)
+def signalled() -> asyncio.Event:
+    """Return what a signal to end sets; from now on none of them interrupts anything half-way."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def until_signal() -> None:
+    """Wait for a signal to end."""
+    await signalled().wait()

@@ -5,13 +5,16 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
-from bot.commands.common import Commands, add_command, require_schema
+from bot.commands.common import Commands, add_command
 from bot.kernel.clock import SystemClock
 from bot.kernel.errors import BotError
 from bot.outside.http import HttpClient
 from bot.settings import ConfigFile, Environment, Reading, Settings, read
+from bot.storage import release
 from bot.storage.database import connect
 from bot.storage.ephemeral import connect as connect_ephemeral
+from bot.storage.port import Database
+from bot.trail.keys import check_index
 from bot.wiring import gateway_factory, official_account, scenes_of, vault_of
 from bot.words.render import default_renderer
 
@@ -57,9 +60,18 @@ def _probes(reading: Reading) -> Iterator[tuple[str, Probe]]:
 
 
 async def _database(environment: Environment) -> None:
-    # First, because opening a SQLite file that is missing would make it.
-    await require_schema(environment.database_url)
-    await (await connect(environment.database_url, SystemClock())).close()
+    await (await _opened(environment)).close()
+
+
+async def _opened(environment: Environment) -> Database:
+    """Open the database; raises BotError unless it is there, answers, and has this release's schema."""
+    database = await connect(environment.database_url, SystemClock(), make=False)
+    try:
+        await release.check(database)
+    except BaseException:
+        await database.close()
+        raise
+    return database
 
 
 async def _ephemeral(environment: Environment) -> None:
@@ -79,7 +91,17 @@ async def _templates() -> None:
 
 
 async def _keys(settings: Settings) -> None:
-    vault_of(settings)
+    """See that the keys are sound, and those with which the database was begun, where it can be asked."""
+    vault = vault_of(settings)
+    try:
+        database = await _opened(settings.environment)
+    except BotError:
+        # That the database is away or of another release is told by its own line.
+        return
+    try:
+        await check_index(database, vault)
+    finally:
+        await database.close()
 
 
 async def _gateway(file: ConfigFile, name: str, key: str) -> None:

@@ -21,7 +21,7 @@ from bot.kernel.clock import Clock
 from bot.kernel.errors import Misconfigured
 from bot.settings import ConfigFile, Environment, Settings
 from bot.storage.migrations import upgrade
-from bot.wiring import House, application, background, open_house, refresh_gateways
+from bot.wiring import House, application, background, open_house
 from qrcodes.tokens import code_url
 
 _KEY_FILE: Final = "secret_key"
@@ -66,7 +66,6 @@ async def open_demo(
         feed = Feed(clock)
         house = await stack.enter_async_context(open_house(settings, clock, seen=feed.called))
         codes = await put_sample(house.database, house.vault, house.catalogue, clock)
-        await refresh_gateways(house)
         await stack.enter_async_context(background(house, worker=True))
         await stack.enter_async_context(_beside(follow(feed, house.database, house.traces, clock)))
         app = application(house)

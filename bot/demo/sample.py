@@ -13,7 +13,7 @@ from bot.kernel.clock import Clock
 from bot.storage.port import Database, Row, Tx
 from bot.storage.vault import Vault
 
-GATEWAYS: Final = {"wechatpay": "main"}
+GATEWAYS: Final = {"wechatpay": "main", "alipay": "main", "unionpay": "main", "bankapp": "main"}
 
 MERCHANTS: Final = (
     Merchant("mer_sunshine", "阳光花园物业服务有限公司", "阳光物业", "active", GATEWAYS),

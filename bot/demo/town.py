@@ -1,20 +1,25 @@
-"""The demonstration's surroundings: WeChat, WeChat Pay and a power company, each on its own loopback port."""
+"""The demonstration's surroundings: WeChat, four payment gateways and a power company, each on its own port."""
 
+import asyncio
 import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final
 
 from aiohttp import web
 
-from bot.simulators import biller, wechat, wechatpay
+from bot.simulators import alipay, bankapp, biller, unionpay, wechat, wechatpay
 from bot.simulators.clock import FactorClock
 
 HOST: Final = "127.0.0.1"
 ACCOUNT: Final = "demo"
 OPENID: Final = "oDemoCustomer000000000000001"
+# What a browser says that is to be taken for the sample bank's app.
+BANK_APP: Final = "ExampleBank/"
+MERCHANT_NAME: Final = "城市缴费中心"
 _SHUTDOWN: Final = 2.0
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -26,6 +31,9 @@ class Town:
     wechat_url: str
     webview_url: str
     wechatpay_url: str
+    alipay_url: str
+    unionpay_url: str
+    bank_url: str
     biller_url: str
     config: Mapping[str, Any]
 
@@ -41,9 +49,11 @@ async def open_town(public_url: str, codes: tuple[tuple[str, str], ...], *, fact
     Nothing in the application knows that these are simulators: it is given addresses and keys, as in a real case.
     """
     async with AsyncExitStack() as stack:
-        listeners = {name: _listener(stack) for name in ("wechat", "webview", "wechatpay", "biller")}
+        names = ("wechat", "webview", "wechatpay", "alipay", "unionpay", "bankapp", "biller")
+        listeners = {name: _listener(stack) for name in names}
         urls = {name: f"http://{HOST}:{each.getsockname()[1]}" for name, each in listeners.items()}
-        credentials = wechatpay.generate_credentials(merchant_name="城市缴费中心")
+        credentials = wechatpay.generate_credentials(merchant_name=MERCHANT_NAME)
+        others = await asyncio.to_thread(_others)
         connector_secret = secrets.token_urlsafe(32)
         account = wechat.Account(
             appid=credentials.appids[0],
@@ -52,7 +62,7 @@ async def open_town(public_url: str, codes: tuple[tuple[str, str], ...], *, fact
             encoding_aes_key="".join(secrets.choice(_ALPHABET) for _ in range(42)) + "A",
             mode="safe",
             webhook_url=f"{public_url}/wechat/official/{ACCOUNT}",
-            name="城市缴费中心",
+            name=MERCHANT_NAME,
         )
         plan = wechat.WeChatPlan(
             accounts=(account,),
@@ -72,16 +82,51 @@ async def open_town(public_url: str, codes: tuple[tuple[str, str], ...], *, fact
             "wechat": platform,
             "webview": wechat.make_webview(plan, clock, platform),
             "wechatpay": wechatpay.make(pay_plan, clock),
+            "alipay": alipay.make(others.alipay.plan(faults_by_amount=False), clock),
+            "unionpay": unionpay.make(others.unionpay.plan(faults_by_amount=False), clock),
+            "bankapp": bankapp.make(others.bank.plan(faults_by_amount=False), clock),
             "biller": biller.make(bill_plan, clock),
         }
         for name, app in apps.items():
             await _serve(stack, app, listeners[name])
-        config = _config(account, credentials, urls, connector_secret)
-        yield Town(urls["wechat"], urls["webview"], urls["wechatpay"], urls["biller"], config)
+        config = _config(account, credentials, others, urls, connector_secret)
+        yield Town(
+            wechat_url=urls["wechat"],
+            webview_url=urls["webview"],
+            wechatpay_url=urls["wechatpay"],
+            alipay_url=urls["alipay"],
+            unionpay_url=urls["unionpay"],
+            bank_url=urls["bankapp"],
+            biller_url=urls["biller"],
+            config=config,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """The keys of the gateways besides WeChat Pay."""
+
+    alipay: alipay.Credentials
+    unionpay: unionpay.Credentials
+    bank: bankapp.Credentials
+
+
+@cache
+def _others() -> _Others:
+    """Make ten RSA keys, once a process."""
+    return _Others(
+        alipay.generate_credentials(merchant_name=MERCHANT_NAME),
+        unionpay.generate_credentials(merchant_name=MERCHANT_NAME),
+        bankapp.generate_credentials(merchant_name=MERCHANT_NAME),
+    )
 
 
 def _config(
-    account: wechat.Account, credentials: wechatpay.Credentials, urls: Mapping[str, str], connector_secret: str
+    account: wechat.Account,
+    credentials: wechatpay.Credentials,
+    others: _Others,
+    urls: Mapping[str, str],
+    connector_secret: str,
 ) -> Mapping[str, Any]:
     """Return what a configuration file would say."""
     return {
@@ -110,9 +155,24 @@ def _config(
                     "public_key": credentials.platform_public_key.public_pem,
                     "base_url": urls["wechatpay"],
                 }
-            }
+            },
+            "alipay": {"main": _alipay(others.alipay, urls["alipay"])},
+            "unionpay": {"main": others.unionpay.settings(urls["unionpay"])},
+            "bankapp": {"main": others.bank.settings(urls["bankapp"])},
         },
+        "bank_apps": [BANK_APP],
         "connectors": {"power": {"base_url": urls["biller"], "secret": connector_secret}},
+    }
+
+
+def _alipay(credentials: alipay.Credentials, url: str) -> Mapping[str, Any]:
+    return {
+        "app_id": credentials.app_id,
+        "seller_id": credentials.seller_id,
+        "private_key": credentials.app_private_pem,
+        "alipay_public_key": credentials.platform_key.public_pem,
+        "base_url": f"{url}/gateway.do",
+        "authorize_base": f"{url}/oauth2/publicAppAuthorize.htm",
     }
 
 

@@ -1,5 +1,6 @@
 """Opens the durable store that ``DATABASE_URL`` names."""
 
+import asyncio
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -8,24 +9,25 @@ from bot.kernel.clock import Clock
 from bot.kernel.errors import Misconfigured
 from bot.storage.port import Database
 from bot.storage.postgres import PostgresDatabase
-from bot.storage.schema import constraint_names
 from bot.storage.sqlite import SqliteDatabase
-from bot.storage.tables import METADATA
 
 _SQLITE: Final = "sqlite:///"
 _POSTGRESQL: Final = ("postgresql://", "postgres://")
 
 
-async def connect(url: str, clock: Clock, *, connections: int = 10) -> Database:
+async def connect(url: str, clock: Clock, *, connections: int = 10, make: bool = True) -> Database:
     """Open ``sqlite:///path`` or ``postgresql://user:password@host/name`` and see that it answers.
 
-    ``connections`` is how many a process holds to PostgreSQL at most, one for signals aside.
+    ``connections`` is how many a process holds to PostgreSQL at most, one for signals aside; ``make`` says whether a
+    SQLite file that is missing shall be made.
     Raises Misconfigured (a wrong URL, user, password or name) and StoreAway (no answer).
     """
     if is_postgresql(url):
         database: Database = PostgresDatabase(url, clock, connections=connections)
     else:
-        database = SqliteDatabase(sqlite_path(url), clock, constraint_names(METADATA))
+        if not make and not await asyncio.to_thread(sqlite_path(url).is_file):
+            raise Misconfigured("database_missing", f"there is no file {sqlite_path(url)}; run: python -m bot migrate")
+        database = SqliteDatabase(sqlite_path(url), clock)
     try:
         await database.ping()
     except BaseException:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from functools import partial
@@ -14,6 +15,7 @@ from bot.storage.port import Batch, Question, Tx
 WRITERS: Final = 2
 GROUP_MAX: Final = 64
 _WAITING_MAX: Final = 1024
+_CLOSE_SECONDS: Final = 10.0
 
 Form = Batch[Any, Any] | Question[Any, Any]
 Run = Callable[[Any, Sequence[Any]], Awaitable[Sequence[Any]]]
@@ -28,7 +30,11 @@ class Groups:
         self.form = form
         self._run = run
         self._effect = effect
-        self._queue: asyncio.Queue[Entry] = asyncio.Queue(_WAITING_MAX)
+        # Not asyncio's queue, which costs each item several times what is done with it here.
+        self._waiting: deque[Entry] = deque()
+        self._come = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._writing = 0
         self._closed = False
         # In a context of their own: the first caller's trace is not that of the items to come.
         self._writers = [
@@ -37,36 +43,47 @@ class Groups:
 
     async def add(self, item: Any) -> Any:
         """Return the item's result after the commit that carried it."""
+        while len(self._waiting) >= _WAITING_MAX and not self._closed:
+            self._gone.clear()
+            await self._gone.wait()
         if self._closed:
             raise StoreAway("store_closed")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        await self._queue.put((item, future))
+        self._waiting.append((item, future))
+        self._come.set()
         return await future
 
     async def close(self) -> None:
         """Finish what is queued, then end the writers."""
         self._closed = True
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(10.0):
-                await self._queue.join()
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                while self._waiting or self._writing:
+                    self._gone.clear()
+                    await self._gone.wait()
         for writer in self._writers:
             writer.cancel()
         await asyncio.gather(*self._writers, return_exceptions=True)
+        self._gone.set()
+        for _, future in self._waiting:
+            _settle(future, StoreAway("store_closed"))
 
     async def _write(self) -> None:
         while True:
-            group = [await self._queue.get()]
-            with contextlib.suppress(asyncio.QueueEmpty):
-                while len(group) < GROUP_MAX:
-                    group.append(self._queue.get_nowait())
+            while not self._waiting:
+                self._come.clear()
+                await self._come.wait()
+            group = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
+            self._writing += 1
             try:
                 # An item whose caller has gone away is left out, like a job that was never begun.
                 await self._carry_out([entry for entry in group if not entry[1].done()])
             finally:
                 for _, future in group:
-                    self._queue.task_done()
                     if not future.done():
                         future.set_exception(MaybeCommitted())
+                self._writing -= 1
+                self._gone.set()
 
     async def _carry_out(self, group: list[Entry]) -> None:
         if not group:

@@ -17,6 +17,8 @@ _PAUSE_MAX: Final = 5.0
 _ALIVE_EVERY: Final = 30.0
 # Signals of this many seconds go out together.
 _TOGETHER: Final = 0.005
+# A signal is worth no wait for the disk: after a crash nobody listens any more, and every listener polls besides.
+_RELAXED: Final = "SET synchronous_commit = off"
 _NOTIFY: Final = "SELECT pg_notify('scenepay', signal) FROM unnest($1::text[]) AS signal"
 
 
@@ -87,6 +89,7 @@ class Signals:
 
     async def _listen(self, connection: Connection) -> None:
         connection.add_termination_listener(lambda _: self._stir.set())
+        await connection.execute(_RELAXED)
         await connection.add_listener(_CHANNEL, self._received)
         # Whatever was signalled while nobody listened is unknown; everybody looks once.
         self._bell.ring_all()

@@ -1,6 +1,6 @@
-"""What the tables need besides themselves: triggers that keep immutable rows, and the names of constraints."""
+"""What the tables need besides themselves: triggers that keep immutable rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 import sqlalchemy as sa
@@ -44,20 +44,3 @@ def _postgresql(table: str) -> Iterator[str]:
         f"CREATE TRIGGER immutable_{table}_all BEFORE TRUNCATE ON {table} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {REFUSE_FUNCTION}()"
     )
-
-
-def constraint_names(metadata: sa.MetaData) -> Mapping[str, str]:
-    """Return constraint names by ``table.column, table.column``, the words in which SQLite reports a duplicate."""
-    names: dict[str, str] = {}
-    for table in metadata.tables.values():
-        unique = [c for c in table.constraints if isinstance(c, sa.PrimaryKeyConstraint | sa.UniqueConstraint)]
-        for constraint in unique:
-            names[_reported(table, [column.name for column in constraint.columns])] = str(constraint.name)
-        for index in table.indexes:
-            if index.unique:
-                names[_reported(table, [column.name for column in index.columns])] = str(index.name)
-    return names
-
-
-def _reported(table: sa.Table, columns: list[str]) -> str:
-    return ", ".join(f"{table.name}.{column}" for column in columns)

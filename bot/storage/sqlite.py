@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -28,14 +28,13 @@ class SqliteDatabase:
 
     engine: Literal["sqlite", "postgresql"] = "sqlite"
 
-    def __init__(self, path: Path, clock: Clock, constraints: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, clock: Clock) -> None:
         """Open the file, which is made when missing; to be called in the loop that will use it. Raises StoreAway."""
         create_file(path)
         self._path = path
-        self._constraints = constraints
         self._loop = asyncio.get_running_loop()
         self._bell = Bell(clock)
-        self._writer = Writer(path, self._bell, constraints)
+        self._writer = Writer(path, self._bell)
         self._room = asyncio.Semaphore(_WAITING_MAX)
         self._closed = False
         self._mine = threading.local()
@@ -64,7 +63,7 @@ class SqliteDatabase:
         return rows[0] if rows else None
 
     async def stream(self, sql: LiteralString, *values: Value, chunk: int = 500) -> AsyncIterator[Row]:
-        cursor = _Cursor(self._path, sql, values, self._constraints)
+        cursor = _Cursor(self._path, sql, values)
         try:
             while part := await self._hop(partial(cursor.fetch, chunk)):
                 for row in part:
@@ -112,18 +111,17 @@ class SqliteDatabase:
         try:
             rows: list[Row] = connection.execute(sqlite_form(sql), bound(values)).fetchall()
         except sqlite3.Error as error:
-            raise translated(error, self._constraints) from None
+            raise translated(error) from None
         return rows
 
 
 class _Cursor:
     """A long read on a connection of its own; fetched and closed in any thread, one at a time."""
 
-    def __init__(self, path: Path, sql: str, values: tuple[Value, ...], constraints: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, sql: str, values: tuple[Value, ...]) -> None:
         self._path = path
         self._sql = sql
         self._values = values
-        self._constraints = constraints
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._cursor: sqlite3.Cursor | None = None
@@ -136,7 +134,7 @@ class _Cursor:
                     self._cursor = self._connection.execute(sqlite_form(self._sql), bound(self._values))
                 rows: list[Row] = self._cursor.fetchmany(count)
             except sqlite3.Error as error:
-                raise translated(error, self._constraints) from None
+                raise translated(error) from None
             return rows
 
     def close(self) -> None:

@@ -31,6 +31,11 @@ _PRAGMAS: Final = (
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA cache_size = -65536",
 )
+_UNIQUE_INDEXES: Final = """
+SELECT m.name, i.name, c.name FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_info(i.name) c
+WHERE m.type = 'table' AND i."unique" AND i.origin = 'c' ORDER BY i.name, c.seqno
+"""
+_NONE: Final[Mapping[str, str]] = {}
 _READER_PRAGMAS: Final = ("PRAGMA query_only = ON", "PRAGMA cache_size = -16384")
 
 
@@ -62,15 +67,23 @@ def _open(uri: str, pragmas: Sequence[str]) -> sqlite3.Connection:
             cached_statements=_STATEMENTS_KEPT,
         )
     except sqlite3.Error as error:
-        raise translated(error, {}) from None
+        raise translated(error) from None
     try:
         connection.row_factory = sqlite3.Row
         for pragma in pragmas:
             connection.execute(pragma).fetchall()
     except sqlite3.Error as error:
         connection.close()
-        raise translated(error, {}) from None
+        raise translated(error) from None
     return connection
+
+
+def unique_indexes(connection: sqlite3.Connection) -> Mapping[str, str]:
+    """Return the unique indexes that were given names, by the words in which SQLite reports a duplicate in them."""
+    columns: dict[str, list[str]] = {}
+    for table, index, column in connection.execute(_UNIQUE_INDEXES):
+        columns.setdefault(index, []).append(f"{table}.{column}")
+    return {", ".join(listed): index for index, listed in columns.items()}
 
 
 @lru_cache(maxsize=4096)
@@ -87,11 +100,11 @@ def bound(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-def translated(error: sqlite3.Error, constraints: Mapping[str, str]) -> BotError:
-    """Return our error for the engine's; ``constraints`` maps ``table.column, …`` to a constraint's name."""
+def translated(error: sqlite3.Error, indexes: Mapping[str, str] = _NONE) -> BotError:
+    """Return our error for the engine's; ``indexes`` is what ``unique_indexes`` found."""
     name: str = getattr(error, "sqlite_errorname", "")
     if name.startswith(_CONSTRAINT):
-        return _refused(name.removeprefix(_CONSTRAINT), str(error), constraints)
+        return _refused(name.removeprefix(_CONSTRAINT), str(error), indexes)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Contended("store_contended")
     if name.startswith(_AWAY):
@@ -100,14 +113,24 @@ def translated(error: sqlite3.Error, constraints: Mapping[str, str]) -> BotError
     return StoreFault("store_fault", str(error), engine_code=name)
 
 
-def _refused(kind: str, text: str, constraints: Mapping[str, str]) -> BotError:
+def _refused(kind: str, text: str, indexes: Mapping[str, str]) -> BotError:
     subject = text.partition(": ")[2]
     if kind in ("UNIQUE", "PRIMARYKEY", "ROWID"):
-        subject = subject.removeprefix("index '").removesuffix("'")
-        return Duplicate(constraints.get(subject, subject))
+        return Duplicate(indexes.get(subject) or _constraint(kind, subject))
     if kind == "TRIGGER" and text == "immutable_row":
         return Immutable()
     if kind == "DATATYPE":
         return StoreFault("store_fault", text, engine_code="SQLITE_CONSTRAINT_DATATYPE")
     words = {"FOREIGNKEY": "foreign_key", "NOTNULL": "not_null"}
     return Violated(words.get(kind, kind.lower()), subject)
+
+
+def _constraint(kind: str, subject: str) -> str:
+    """Return the name by the convention of ``tables.base``; SQLite tells ``table.column, table.column`` instead."""
+    if subject.startswith("index '"):
+        return subject.removeprefix("index '").removesuffix("'")
+    table = subject.partition(".")[0]
+    if kind != "UNIQUE":
+        return f"pk_{table}"
+    columns = (part.partition(".")[2] for part in subject.split(", "))
+    return "_".join(("uq", table, *columns))

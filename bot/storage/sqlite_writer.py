@@ -15,7 +15,7 @@ from bot.kernel.errors import BotError
 from bot.storage.bell import Bell
 from bot.storage.errors import StoreAway, TransactionOver, WorkAwaited
 from bot.storage.port import Row, Tx, Value
-from bot.storage.sqlite_link import bound, open_writer, sqlite_form, translated
+from bot.storage.sqlite_link import bound, open_writer, sqlite_form, translated, unique_indexes
 
 GROUP_MAX: Final = 128
 # How soon we notice that another process (the command line) has written to the file, in seconds.
@@ -29,9 +29,9 @@ class SqliteTx:
 
     engine: Literal["sqlite", "postgresql"] = "sqlite"
 
-    def __init__(self, connection: sqlite3.Connection, constraints: Mapping[str, str]) -> None:
+    def __init__(self, connection: sqlite3.Connection, indexes: Mapping[str, str]) -> None:
         self._connection = connection
-        self._constraints = constraints
+        self._indexes = indexes
         self._over = False
         self.failure: BotError | None = None
         self.signals: set[str] = set()
@@ -62,7 +62,7 @@ class SqliteTx:
         try:
             return self._connection.execute(sqlite_form(sql), bound(values))
         except sqlite3.Error as error:
-            self.failure = fault = translated(error, self._constraints)
+            self.failure = fault = translated(error, self._indexes)
         raise fault
 
 
@@ -83,15 +83,15 @@ class _GroupLost(Exception):
 class Writer:
     """Owns the thread and its connection. Made, fed and stopped in the loop's thread."""
 
-    def __init__(self, path: Path, bell: Bell, constraints: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, bell: Bell) -> None:
         self._path = path
         self._bell = bell
-        self._constraints = constraints
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._stopped: asyncio.Future[None] = self._loop.create_future()
         self._closing = False
         self._connection = open_writer(path)
+        self._indexes = unique_indexes(self._connection)
         self._version = self._data_version()
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
@@ -160,13 +160,13 @@ class Writer:
 
     def _fault(self, error: BaseException) -> BotError:
         if isinstance(error, sqlite3.Error):
-            return translated(error, self._constraints)
+            return translated(error, self._indexes)
         return StoreAway("store_away", "the transaction of the whole group was lost")
 
     def _carry_out_one(self, job: _Job) -> None:
         if job.future.cancelled():
             return
-        tx = SqliteTx(self._connection, self._constraints)
+        tx = SqliteTx(self._connection, self._indexes)
         self._connection.execute("SAVEPOINT job")
         try:
             job.result = job.context.run(_drive, job.work, tx)

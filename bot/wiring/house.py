@@ -20,15 +20,19 @@ from bot.kernel.clock import Clock
 from bot.outside.http import HttpClient, Seen
 from bot.outside.metrics import Metrics
 from bot.payments.ports import Gateway
+from bot.payments.reconciliation.room import Reconciliation
 from bot.payments.room import Payments
 from bot.settings import Settings
+from bot.storage import release
 from bot.storage.database import connect
 from bot.storage.ephemeral import connect as connect_ephemeral
 from bot.storage.ephemeral_port import Ephemeral
 from bot.storage.port import Database
 from bot.storage.vault import Vault
+from bot.trail.keys import keep_index
 from bot.trail.traces import Traces
 from bot.web.payers import WalletBook
+from bot.wiring.payers import wallet_book
 from bot.wiring.rooms import (
     apology,
     billers_room,
@@ -38,8 +42,8 @@ from bot.wiring.rooms import (
     official_account,
     payments_room,
     policy,
+    reconciliation_terms,
     vault_of,
-    wallet_book,
 )
 
 # How long turns under way may take to end when the process stops, in seconds.
@@ -59,6 +63,7 @@ class House:
     traces: Traces
     catalogue: Catalogue
     payments: Payments
+    reconciliation: Reconciliation
     gateways: Mapping[str, Gateway]
     clients: Mapping[str, WeChatClient]
     channel: OfficialChannel
@@ -73,16 +78,23 @@ class House:
 
 @asynccontextmanager
 async def open_house(settings: Settings, clock: Clock, *, seen: Seen | None = None) -> AsyncIterator[House]:
-    """Build the house and, at the end, close what was opened, in reverse; ``seen`` is told of each call to others."""
+    """Build the house and, at the end, close what was opened, in reverse; ``seen`` is told of each call to others.
+
+    Raises Misconfigured for a wrong configuration, for a database without this release's schema, and for one that was
+    begun with other keys; makes no file.
+    """
     async with AsyncExitStack() as stack:
-        database = await connect(settings.environment.database_url, clock)
+        database = await connect(settings.environment.database_url, clock, make=False)
         stack.push_async_callback(database.close)
+        await release.check(database)
+        vault = vault_of(settings)
+        await keep_index(database, vault, clock)
         ephemeral = await connect_ephemeral(settings.environment.redis_url, clock)
         stack.push_async_callback(ephemeral.close)
         metrics = Metrics()
         http = await HttpClient.create(clock, metrics=metrics, seen=seen)
         stack.push_async_callback(http.close)
-        house = _built(settings, clock, database, ephemeral, http, metrics)
+        house = _built(settings, clock, database, ephemeral, vault, http, metrics)
         for client in house.clients.values():
             stack.push_async_callback(client.close)
         stack.push_async_callback(house.turns.close, _DRAIN)
@@ -90,14 +102,20 @@ async def open_house(settings: Settings, clock: Clock, *, seen: Seen | None = No
 
 
 def _built(
-    settings: Settings, clock: Clock, database: Database, ephemeral: Ephemeral, http: HttpClient, metrics: Metrics
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    ephemeral: Ephemeral,
+    vault: Vault,
+    http: HttpClient,
+    metrics: Metrics,
 ) -> House:
-    vault = vault_of(settings)
     traces = Traces(database, clock)
     catalogue = Catalogue(database, clock)
     billers = billers_room(settings, database, catalogue, vault, http, clock)
     gateways = {name: gateway_factory(name)(accounts, http, clock) for name, accounts in settings.file.gateways.items()}
     payments = payments_room(settings, clock, database, vault, gateways, billers)
+    terms = reconciliation_terms(settings)
     accounts = [official_account(key, section, settings) for key, section in settings.file.official.items()]
     clients = {account.key: WeChatClient(account, http, ephemeral, clock) for account in accounts}
     windows = Windows(ephemeral)
@@ -109,7 +127,7 @@ def _built(
         engine.answer,
         partial(enqueue_all, database, vault, clock),
         apology,
-        Pace(answer_within=settings.file.deadlines.reply),
+        _pace(settings),
     )
     return House(
         settings=settings,
@@ -121,6 +139,7 @@ def _built(
         traces=traces,
         catalogue=catalogue,
         payments=payments,
+        reconciliation=Reconciliation(database, clock, payments, terms),
         gateways=gateways,
         clients=clients,
         channel=OfficialChannel(accounts, turns, windows, ephemeral, clock),
@@ -128,7 +147,13 @@ def _built(
         identities=identities,
         wallets=wallet_book(accounts, clients, settings, gateways),
         billers=billers,
-        desk=Desk(database, actions(policy(settings)), clock),
+        desk=Desk(database, actions(policy(settings), terms), clock),
         turns=turns,
         engine=engine,
     )
+
+
+def _pace(settings: Settings) -> Pace:
+    deadlines = settings.file.deadlines
+    # A captured message is fresh for one window on each side of its timestamp.
+    return Pace(answer_within=deadlines.reply, remember=2 * deadlines.timestamp_window)

@@ -12,13 +12,18 @@ from bot.channels.official.deliver import CustomDeliverer
 from bot.jobs.relay import DESK, Relay
 from bot.jobs.schedule import BILLER, MESSAGE, NEVER_GIVE_UP, REFUND, Schedule
 from bot.payments import work
+from bot.payments.reconciliation.dispositions import ASK
 from bot.wiring.house import House
 from bot.wiring.rooms import enqueue_all
 from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, SurplusDeliverer, UndoDeliverer
 from bot.workers.receipt import ReceiptDeliverer
+from bot.workers.reconcile import AskDeliverer, reconcile_rounds
 from bot.workers.rounds import Round, keep_running, run_rounds
 from bot.workers.sweep import sweep_rounds
-from bot.workers.upkeep import balance_rounds, key_rounds, seal_rounds, token_rounds
+from bot.workers.upkeep import balance_rounds, key_rounds, retention_rounds, seal_rounds, token_rounds
+
+# How long a start waits for the gateways' keys, in seconds.
+_KEYS_WAIT: Final = 1.0
 
 SCHEDULES: Final[Mapping[str, Schedule]] = {
     work.FULFIL: BILLER,
@@ -26,6 +31,7 @@ SCHEDULES: Final[Mapping[str, Schedule]] = {
     work.REFUND_SUBMIT: REFUND,
     work.REFUND_SURPLUS: REFUND,
     work.CASE: NEVER_GIVE_UP,
+    ASK: REFUND,
     work.RECEIPT: MESSAGE,
     CustomDeliverer.kind: MESSAGE,
 }
@@ -43,6 +49,7 @@ def relay(house: House) -> Relay:
             RefundDeliverer(payments.refunds, house.traces),
             SurplusDeliverer(payments.refunds, house.traces),
             CaseOpener(house.database, house.clock),
+            AskDeliverer(house.reconciliation),
             ReceiptDeliverer(
                 payments.receipts,
                 payments.refunds,
@@ -64,18 +71,25 @@ def relay(house: House) -> Relay:
 
 def rounds(house: House) -> Sequence[Round]:
     """Return what a worker does again and again."""
+    keep = house.settings.file.retention
     return (
         *sweep_rounds(house.payments.sweeper),
+        *reconcile_rounds(house.reconciliation, accounts_of(house)),
         *balance_rounds(house.database, house.clock),
         *seal_rounds(house.database, house.vault, house.clock),
+        *retention_rounds(house.database, house.clock, keep.traces, keep.jobs),
         *token_rounds([client.refresh for client in house.clients.values()]),
     )
 
 
+def accounts_of(house: House) -> list[tuple[str, str]]:
+    """Return every (gateway, account) of the configuration."""
+    return [(gateway, account) for gateway, accounts in house.settings.file.gateways.items() for account in accounts]
+
+
 async def refresh_gateways(house: House) -> None:
-    """Fetch the gateways' keys once, before the first notice; what fails is tried again by the worker."""
-    for gateway in house.gateways.values():
-        await gateway.refresh()
+    """Fetch the gateways' keys, all beside each other; what fails is tried again by the rounds."""
+    await asyncio.gather(*(gateway.refresh() for gateway in house.gateways.values()))
 
 
 async def run_worker(house: House) -> None:
@@ -87,7 +101,11 @@ async def run_worker(house: House) -> None:
 
 @asynccontextmanager
 async def background(house: House, *, worker: bool) -> AsyncIterator[None]:
-    """Write traces and keep the gateways' keys fresh; work the outbox too where this process is the only one."""
+    """Write traces and keep the gateways' keys fresh; work the outbox too where this process is the only one.
+
+    A moment is given to the first fetch of keys, for the sake of those that have none. One that takes longer goes on
+    meanwhile: nothing is believed without a key, so what comes before it is repeated by others or asked for again.
+    """
     keys = key_rounds([gateway.refresh for gateway in house.gateways.values()])
     jobs: dict[str, Callable[[], Awaitable[None]]] = {
         "traces": house.traces.run,
@@ -95,8 +113,11 @@ async def background(house: House, *, worker: bool) -> AsyncIterator[None]:
     }
     if worker:
         jobs["worker"] = partial(run_worker, house)
-    tasks = [asyncio.create_task(keep_running(name, job, house.clock), name=name) for name, job in jobs.items()]
+    first = asyncio.create_task(refresh_gateways(house), name="first keys")
+    tasks = [first]
     try:
+        await asyncio.wait((first,), timeout=_KEYS_WAIT)
+        tasks += [asyncio.create_task(keep_running(name, job, house.clock), name=name) for name, job in jobs.items()]
         yield
     finally:
         for task in tasks:

@@ -9,8 +9,6 @@ from bot.billers.directory import Billers
 from bot.billers.hosted import HostedBiller
 from bot.billers.remote import RemoteBiller
 from bot.channels.official.account import OfficialAccount
-from bot.channels.official.client import WeChatClient
-from bot.channels.official.wallet import WeChatWallet
 from bot.channels.wire.push import Format, Mode
 from bot.customers.accounts import SavedAccounts
 from bot.customers.identities import Identities
@@ -24,7 +22,7 @@ from bot.dialogue.router import KeywordRouter
 from bot.dialogue.scene import Scene
 from bot.dialogue.session import Sessions
 from bot.dialogue.talk import Talk
-from bot.gateways import GATEWAYS, WALLETS, Factory
+from bot.gateways import GATEWAYS, Factory
 from bot.jobs.outbox import enqueue
 from bot.jobs.port import NewJob
 from bot.kernel.clock import Clock, business_day
@@ -32,15 +30,15 @@ from bot.kernel.errors import Misconfigured
 from bot.kernel.masking import Secret
 from bot.outside.http import HttpClient
 from bot.payments.policy import Policy
-from bot.payments.ports import Gateway, Wallet
-from bot.payments.registry import Gateways
+from bot.payments.ports import Gateway
+from bot.payments.reconciliation.days import FeeTerms, Terms
 from bot.payments.room import Means, Payments, furnish
 from bot.settings import OfficialSection, Settings
 from bot.storage.ephemeral_port import Ephemeral
 from bot.storage.port import Database, Tx
 from bot.storage.vault import Vault
 from bot.trail.traces import Traces
-from bot.web.payers import WalletBook
+from bot.wiring.payers import registry
 from bot.words.render import render_message, say
 
 
@@ -77,6 +75,18 @@ def policy(settings: Settings) -> Policy:
     return Policy(order_max=limits.order_maximum, refund_alone_max=limits.refund_two_names_above)
 
 
+def reconciliation_terms(settings: Settings) -> Terms:
+    """Return what is agreed about fees; a rate is kept in millionths, so that no float comes near money."""
+    fees = {
+        (gateway, account): FeeTerms(
+            rate=None if section.fee_rate is None else int(section.fee_rate * 1_000_000), returned=section.fee_returned
+        )
+        for gateway, sections in settings.file.reconciliation.items()
+        for account, section in sections.items()
+    }
+    return Terms(fees=fees)
+
+
 def billers_room(
     settings: Settings, database: Database, catalogue: Catalogue, vault: Vault, http: HttpClient, clock: Clock
 ) -> Billers:
@@ -105,13 +115,12 @@ def payments_room(
     gateways: Mapping[str, Gateway],
     billers: Billers,
 ) -> Payments:
-    wallets = {wallet: name for wallet, name in WALLETS.items() if name in gateways}
     return furnish(
         Means(
             database=database,
             clock=clock,
             vault=vault,
-            gateways=Gateways(gateways, wallets, settings.environment.public_url),
+            gateways=registry(settings, clock, gateways),
             directory=billers,
             secret=settings.secret_keys[-1].encode(),
             policy=policy(settings),
@@ -165,29 +174,12 @@ def official_account(key: str, section: OfficialSection, settings: Settings) -> 
         token=Secret(section.token.get_secret_value()),
         aes_keys=tuple(Secret(each.get_secret_value()) for each in keys if each is not None),
         mode=Mode(section.mode),
-        format=Format(section.format),
+        format=Format(section.format) if section.format else None,
         original_id=section.original_id,
         api_base=section.api_base,
         oauth_base=section.oauth_base,
         window=settings.file.deadlines.timestamp_window,
     )
-
-
-def wallet_book(
-    accounts: Sequence[OfficialAccount],
-    clients: Mapping[str, WeChatClient],
-    settings: Settings,
-    gateways: Mapping[str, Gateway],
-) -> WalletBook:
-    """Let each official account sign in the payers of the gateway accounts that its appid is bound to."""
-    found: dict[tuple[str, str], Wallet] = {}
-    for name, tables in settings.file.gateways.items():
-        for key in tables:
-            _, app_ids = gateways[name].owner(key)
-            for account in accounts:
-                if account.app_id in app_ids:
-                    found.setdefault((name, key), WeChatWallet(account.app_id, clients[account.key]))
-    return WalletBook(found)
 
 
 def apology(event: Event, fault: Exception) -> Reply:

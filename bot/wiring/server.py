@@ -8,9 +8,10 @@ from bot.kernel.clock import SystemClock
 from bot.kernel.errors import Misconfigured
 from bot.outside import logging
 from bot.settings import load
+from bot.web.serving import settle
 from bot.wiring.doors import application
 from bot.wiring.house import open_house
-from bot.wiring.loops import background, refresh_gateways
+from bot.wiring.loops import background
 
 
 async def web_app() -> web.Application:
@@ -24,7 +25,6 @@ async def web_app() -> web.Application:
     logging.configure(SystemClock())
     stack = AsyncExitStack()
     house = await stack.enter_async_context(open_house(settings, SystemClock()))
-    await refresh_gateways(house)
     await stack.enter_async_context(background(house, worker=False))
     app = application(house)
 
@@ -32,4 +32,5 @@ async def web_app() -> web.Application:
         await stack.aclose()
 
     app.on_cleanup.append(close)
+    settle()
     return app

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.commands.conftest import Shell, lines
+from tests.commands.conftest import SECRET, Shell, lines
 
 AES_KEY = "x" * 42 + "A"
 OFFICIAL = f"""
@@ -128,6 +128,20 @@ def test_secrets_come_from_the_environment_or_a_file(shell: Shell) -> None:
     shell.monkeypatch.setenv("MY_SECRET", "canary-official-secret")
 
     assert shell.run("doctor").code == 0
+
+
+def test_other_keys_than_those_the_database_was_begun_with_are_told_with_the_remedy(shell: Shell) -> None:
+    assert shell.run("audit").code == 0
+    assert shell.run("doctor").code == 0
+    shell.monkeypatch.setenv("SECRET_KEY", "another secret of the tests, of more than 32")
+
+    (wrong,) = said(shell.run("doctor").out, "wrong")
+    assert wrong.startswith("secret keys: ") and "the last of previous_secret_keys" in wrong
+    refused = shell.run("audit")
+    assert refused.code == 2 and "the last of previous_secret_keys" in refused.err
+
+    shell.config(f"previous_secret_keys = ['{SECRET}']\n")
+    assert (shell.run("doctor").code, shell.run("audit").code) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -165,13 +165,16 @@ def _is_dynamic_import(call: ast.Call) -> bool:
 
 
 def dynamic_imports_only_in_wiring(modules: tuple[Module, ...]) -> Iterator[str]:
-    """Wiring loads the packs of scenes that the settings name; nobody else hides an import in a string."""
+    """Wiring loads the packs of scenes that the settings name, and the front door the one command that is called.
+
+    Nobody else hides an import in a string.
+    """
     for module in modules:
         for node in module.nodes:
             if isinstance(node, ast.Call) and _is_dynamic_import(node):
                 name = node.args[0] if node.args else None
                 literal = isinstance(name, ast.Constant)
-                if literal or not within(module.name, "bot.wiring"):
+                if literal or not any_within(module.name, ("bot.wiring", "bot.cli")):
                     yield f"{module.at(node)}: an import by string"
 
 

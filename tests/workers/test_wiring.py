@@ -1,21 +1,25 @@
 """The worker of the whole house: every kind of job that anybody enqueues has a deliverer and a schedule."""
 
+import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bot import wiring
 from bot.channels.official import outbound
+from bot.channels.wire.push import Format
 from bot.jobs.outbox import enqueue
 from bot.jobs.schedule import Schedule
-from bot.kernel.clock import SystemClock
+from bot.kernel.clock import ManualClock, SystemClock
 from bot.payments import work
+from bot.payments.reconciliation.dispositions import ASK
 from bot.settings import ConfigFile, Environment, Settings
 from bot.storage.port import Tx
 from bot.wiring import loops
-from tests.jobs.rig import new, until
+from tests.jobs.rig import new, put, until
 
-KINDS = {work.FULFIL, work.UNDO, work.REFUND_SUBMIT, work.REFUND_SURPLUS, work.RECEIPT, work.CASE, outbound.KIND}
+KINDS = {work.FULFIL, work.UNDO, work.REFUND_SUBMIT, work.REFUND_SURPLUS, work.RECEIPT, work.CASE, outbound.KIND, ASK}
 
 
 @pytest.fixture
@@ -80,3 +84,70 @@ async def test_a_worker_that_falls_is_begun_anew(settings: Settings, monkeypatch
 
         await until(opened)
     assert falls == 2
+
+
+async def test_a_message_is_remembered_for_the_window_of_its_timestamp_on_both_sides(settings: Settings) -> None:
+    file = ConfigFile.model_validate({"deadlines": {"timestamp_window": 120.0, "reply": 3.0}})
+    async with wiring.open_house(settings.model_copy(update={"file": file}), SystemClock()) as house:
+        assert (house.turns._pace.remember, house.turns._pace.answer_within) == (240.0, 3.0)
+
+
+OFFICIAL = {"appid": "wx1", "secret": "s", "token": "t", "mode": "plain"}
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"), [({}, None), ({"format": "json"}, Format.JSON), ({"format": "xml"}, Format.XML)]
+)
+def test_an_account_answers_as_it_is_asked_unless_a_format_is_set(
+    settings: Settings, given: dict[str, str], taken: Format | None
+) -> None:
+    file = ConfigFile.model_validate({"official": {"main": {**OFFICIAL, **given}}})
+
+    assert wiring.official_account("main", file.official["main"], settings).format == taken
+
+
+async def test_what_is_old_and_only_explains_is_forgotten(settings: Settings) -> None:
+    file = ConfigFile.model_validate({"retention": {"traces": 8, "jobs": 7}})
+    clock = ManualClock(datetime(2026, 11, 23, 2, tzinfo=UTC))
+    async with wiring.open_house(settings.model_copy(update={"file": file}), clock) as house:
+        house.traces.note("trc_1", "dialogue", "a note")
+        await house.traces.flush()
+        await put(house.database, new("done"), new("waits"), new("dead"), now=clock.now())
+        await house.database.effect(finish)
+        kept = []
+        for days in (7, 1, 1):
+            clock.advance(days * 86_400.0)
+            for round_ in wiring.rounds(house):
+                if round_.name.startswith("old "):
+                    await round_.work()
+            kept.append(await left(house))
+
+    assert kept == [(1, 3), (1, 2), (0, 2)]
+
+
+async def finish(tx: Tx) -> None:
+    for state, key in (("done", "done"), ("dead", "dead")):
+        await tx.execute("UPDATE outbox SET state = $1, done_at = created_at WHERE key = $2", state, key)
+
+
+async def left(house: wiring.House) -> tuple[int, int]:
+    notes = await house.database.rows("SELECT seq FROM traces")
+    return len(notes), len(await house.database.rows("SELECT id FROM outbox"))
+
+
+async def test_a_start_waits_for_keys_only_a_moment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that is away must not keep a server away that could serve all else."""
+    monkeypatch.setattr(loops, "_KEYS_WAIT", 0.01)
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang(house: wiring.House) -> None:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(loops, "refresh_gateways", hang)
+    async with wiring.open_house(settings, SystemClock()) as house, wiring.background(house, worker=False):
+        assert asked.is_set() and not ended.is_set()
+    assert ended.is_set()

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.kernel.errors import BotError, Misconfigured
+from bot.storage import release
 from bot.storage.database import is_postgresql, sqlite_path
 from bot.storage.errors import StoreAway
 from bot.storage.schema import trigger_ddl
@@ -36,7 +37,7 @@ def upgrade(url: str) -> str:
 
     def work(connection: sa.Connection) -> str:
         _lock(connection)
-        _refuse_newer(_revision(connection))
+        release.refuse_newer(_revision(connection))
         connection.commit()
         config = _config()
         config.attributes["connection"] = connection
@@ -54,10 +55,7 @@ def current(url: str) -> str | None:
 
 def check(url: str) -> None:
     """Raise Misconfigured unless the database has exactly the schema of this code."""
-    revision = current(url)
-    _refuse_newer(revision)
-    if revision != _head():
-        raise Misconfigured("schema_behind", "run: python -m bot migrate", revision=revision or "none")
+    release.judge(current(url))
 
 
 def create_all(url: str) -> None:
@@ -103,14 +101,6 @@ def _head() -> str:
 
 def _revision(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def _refuse_newer(revision: str | None) -> None:
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if revision is not None and revision not in known:
-        raise Misconfigured(
-            "schema_newer", "a newer release has migrated this database; run that release", revision=revision
-        )
 
 
 def _lock(connection: sa.Connection) -> None:

@@ -1,6 +1,17 @@
 """The schema, one file a room; importing this package fills ``METADATA``."""
 
-from bot.storage.tables import billers, cases, customers, jobs, ledger, payments, trail
+from bot.storage.tables import billers, cases, customers, devices, jobs, ledger, payments, reconciliation, trail
 from bot.storage.tables.base import METADATA
 
-__all__ = ["METADATA", "billers", "cases", "customers", "jobs", "ledger", "payments", "trail"]
+__all__ = [
+    "METADATA",
+    "billers",
+    "cases",
+    "customers",
+    "devices",
+    "jobs",
+    "ledger",
+    "payments",
+    "reconciliation",
+    "trail",
+]
