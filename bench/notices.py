@@ -2,12 +2,14 @@
 
 import json
 import re
+import resource
 import secrets
 import shutil
 import sqlite3
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +24,7 @@ from bot.wiring import House
 
 NOTICES = 6_000
 WARM_UP = 1_000
+ONE_BY_ONE = 3_000
 CONNECTIONS = 64
 AMOUNT = 12_345
 
@@ -114,26 +117,49 @@ def _notice(town: stage.Stage, prefix: str, place: int) -> bytes:
     return load.post("/notify/wechatpay/main", body, headers)
 
 
-async def measure(folder: Path, name: str, database_url: str, redis_url: str) -> Row:
-    """Send paid notices at one process and count the credits."""
+async def measure(folder: Path, name: str, database_url: str, redis_url: str, postmaster: int | None = None) -> Row:
+    """Send paid notices at one process and count the credits; ``postmaster`` is the database's server, if any."""
     town = stage.set_stage(folder, database_url, redis_url)
     async with stage.house_of(town) as house:
         await prepare(house, "W", WARM_UP)
         await prepare(house, "M", NOTICES)
     # `web` alone where the stores are shared; on SQLite the worker lives in the same process and shares its time.
-    serve = ["-m", "bot", "--log-level", "ERROR", "serve"]
-    with stage.process(serve, town.environment, town.port) as server:
+    # It logs as it does for an operator, by default, to nowhere.
+    with stage.process(["-m", "bot", "serve"], town.environment, town.port) as server:
         await load.send(town.port, notices(town, "W", WARM_UP), CONNECTIONS)
         sent = notices(town, "M", NOTICES)
-        before, cpu = machine.now(), machine.cpu_of(server.pid)
+        spent = Spent(server.pid, postmaster)
         result = await load.send(town.port, sent, CONNECTIONS)
-        used, after = machine.cpu_of(server.pid) - cpu, machine.now()
+        used, database, sender, shares = spent.until_now()
     async with stage.house_of(town) as house:
         row = await house.database.row("SELECT COUNT(*) AS paid FROM orders WHERE state = 'paid'")
         assert row is not None
         if row["paid"] != NOTICES + WARM_UP:
             line(f"  {name}: only {row['paid']} of {NOTICES + WARM_UP} orders are paid")
-    return Row(name, result, 1e6 * used / len(sent), machine.shares(before, after, used))
+    each = 1e6 / len(sent)
+    beside = f"; database {each * database:.0f} us, load generator {each * sender:.0f} us"
+    return Row(name, result, each * used, shares, beside, each * (used + database + sender))
+
+
+class Spent:
+    """The processor time of everything that a measurement keeps busy, from now on."""
+
+    def __init__(self, server: int | None, postmaster: int | None) -> None:
+        self._server = server
+        self._postmaster = postmaster
+        self._machine = machine.now()
+        self._before = self._times()
+
+    def until_now(self) -> tuple[float, float, float, str]:
+        """Return the seconds of the server, the database and ourselves, and what else went on."""
+        server, database, sender = (now - then for now, then in zip(self._times(), self._before, strict=True))
+        return server, database, sender, machine.shares(self._machine, machine.now(), server + database + sender)
+
+    def _times(self) -> tuple[float, float, float]:
+        server = machine.cpu_of(self._server) if self._server else 0.0
+        database = machine.cpu_of_family(self._postmaster) if self._postmaster else 0.0
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return server, database, time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 _STATEMENTS = """
@@ -150,16 +176,43 @@ INSERT INTO postings (journal, entry_no, source, destination, amount, asset, ord
 INSERT INTO outbox (id, kind, key, dest, payload, state, attempts, due_at, trace_id, created_at)
   VALUES (:notice, 'fulfil', :notice, 'hosted', '{}', 'ready', 0, 1, :ord, 1);
 """
+_DONE = """
+SELECT (SELECT COUNT(*) FROM orders WHERE state = 'paid') AS orders,
+  (SELECT COUNT(*) FROM charges WHERE state = 'paid') AS charges, (SELECT COUNT(*) FROM inbox) AS inbox,
+  (SELECT COUNT(*) FROM outbox) AS outbox, (SELECT COUNT(*) FROM postings) AS postings
+"""
 
 
-async def yardstick(folder: Path, database_url: str, redis_url: str) -> float:
-    """Return transactions a second of the same statements without us: pgbench, or sqlite3 committing one by one."""
+@dataclass(frozen=True)
+class Floor:
+    """Transactions a second of the same statements without us, and what one of them costs, in words."""
+
+    rate: float
+    costs: str
+    all_us: float
+
+
+async def yardstick(folder: Path, database_url: str, redis_url: str, postmaster: int | None = None) -> Floor:
+    """Measure the same statements without us: pgbench, or sqlite3 committing one by one.
+
+    Raises RuntimeError unless they did what they say: a statement that finds no row would be quicker than ours.
+    """
     town = stage.set_stage(folder, database_url, redis_url)
     async with stage.house_of(town) as house:
         await prepare(house, "M", NOTICES)
+    spent = Spent(None, postmaster)
     if is_postgresql(database_url):
-        return _pgbench(folder, database_url)
-    return _one_by_one(sqlite_path(database_url))
+        count, rate = NOTICES, _pgbench(folder, database_url)
+    else:
+        count, rate = ONE_BY_ONE, _one_by_one(sqlite_path(database_url))
+    _, database, client, shares = spent.until_now()
+    async with stage.house_of(town) as house:
+        row = await house.database.row(_DONE)
+    if row is None or {row["orders"], row["charges"], row["inbox"], row["outbox"], row["postings"] // 2} != {count}:
+        raise RuntimeError("the yardstick has not changed the rows that it should")
+    each = 1e6 / count
+    costs = f"database {each * database:.0f} us, client {each * client:.0f} us; {shares}"
+    return Floor(rate, costs, each * (database + client))
 
 
 def _pgbench(folder: Path, database_url: str, clients: int = 10) -> float:
@@ -204,7 +257,7 @@ def _one_by_one(path: Path) -> float:
     store.execute("PRAGMA synchronous = FULL")
     store.execute("PRAGMA foreign_keys = ON")
     statements = [each.strip() for each in _STATEMENTS.strip().split(";") if each.strip()]
-    count = min(NOTICES, 3_000)
+    count = ONE_BY_ONE
     begun = time.monotonic()
     for place in range(count):
         values = {

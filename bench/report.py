@@ -15,6 +15,10 @@ class Row:
     result: Result
     cpu_us: float
     shares: str
+    # What else the measurement itself kept busy, and how much of it.
+    beside: str = ""
+    # The time of the server and of everything beside it, for each request.
+    all_us: float = 0.0
 
 
 def table(title: str, rows: Sequence[Row]) -> None:
@@ -25,7 +29,7 @@ def table(title: str, rows: Sequence[Row]) -> None:
         found = row.result
         out(
             f"{row.name:44}{found.rate:8.0f}{row.cpu_us:8.0f}{found.quantile(0.5):8.1f}{found.quantile(0.99):8.1f}"
-            f"  {found.failures:6}  ({row.shares})\n"
+            f"  {found.failures:6}  ({row.shares}{row.beside})\n"
         )
         if found.failures:
             out(f"    first failure: {found.sample[:300]!r}\n")

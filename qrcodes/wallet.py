@@ -5,7 +5,8 @@ pays. The tokens and the order in which they are tried are those of payments.md 
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -25,6 +26,7 @@ class Wallet(StrEnum):
     WECHAT_MINI = "wechat_mini"  # A mini-program's web-view: pays through the mini-program, not the JS bridge.
     ALIPAY = "alipay"
     UNIONPAY = "unionpay"  # 云闪付 and the bank apps that carry UnionPay's token.
+    BANK = "bankapp"  # 掌银: the operator's own bank's app, known by a word that the operator names.
     DESKTOP = "desktop"
     MOBILE = "mobile"
     UNKNOWN = "unknown"
@@ -32,10 +34,14 @@ class Wallet(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The wallet that opened a page; ``app`` is the UnionPay app id (``CloudPay``, ``PSBC`` …), else empty."""
+    """The wallet that opened a page; ``app`` is the UnionPay app id (``CloudPay``, ``PSBC`` …), else empty.
+
+    ``identifier`` is UnionPay's whole ``app_up_identifier``, ``UnionPay/1.0 PSBC``, for the gateway to repeat.
+    """
 
     wallet: Wallet
     app: str = ""
+    identifier: str = field(default="", compare=False)
 
     @property
     def label(self) -> str:
@@ -59,14 +65,21 @@ _MOBILE: Final = re.compile(r"\b(?:Mobile|Android|iPhone|iPad|iPod|OpenHarmony|H
 _DESKTOP: Final = re.compile(r"\b(?:Windows NT|Macintosh|X11|CrOS)\b", re.ASCII)
 
 
-def read_user_agent(user_agent: str | None) -> Visitor:
-    """Return what opened the page; UNKNOWN for a missing or unrecognised header, never an error."""
+def read_user_agent(user_agent: str | None, bank_apps: Sequence[str] = ()) -> Visitor:
+    """Return what opened the page; UNKNOWN for a missing or unrecognised header, never an error.
+
+    ``bank_apps`` are words of the User-Agents of apps that the operator's own bank cashier serves. They go before
+    UnionPay's, for such an app often carries both, and after WeChat's, which nobody else says.
+    """
     text = (user_agent or "")[:USER_AGENT_CHARS_MAX]
     if _WECHAT.search(text):
         return Visitor(_kind_of_wechat(text))
+    if any(word in text for word in bank_apps):
+        return Visitor(Wallet.BANK)
     # Before Alipay: PSBC's header also carries words of Alipay's web container.
     if (app := _unionpay_app(text)) is not None:
-        return Visitor(Wallet.UNIONPAY, app)
+        match = _UNIONPAY.search(text)
+        return Visitor(Wallet.UNIONPAY, app, match[0] if match and match[1] else "")
     if _ALIPAY.search(text):
         return Visitor(Wallet.ALIPAY)
     return Visitor(_kind_of_browser(text))

@@ -13,7 +13,7 @@ import structlog
 
 from bot.kernel.clock import SystemClock
 from bot.outside import logging
-from tests import engines
+from tests import engines, keys
 from tests.network import loopback_only
 from tests.services import (
     Chromium,
@@ -28,6 +28,8 @@ from tests.services import (
 )
 
 __all__ = ["loopback_only"]
+
+keys.load_each_once()
 
 USAGE = pytest.StashKey[engines.Usage]()
 HOUSE = pytest.StashKey[list[str]]()
@@ -52,8 +54,15 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--all-engines and {engines.CHOICE} contradict each other; unset one of them")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs an engine that a quick local run did not choose; the summary says so."""
+    """Leave out what needs an engine that a quick local run did not choose (the summary says so), and order the rest.
+
+    Two processes share a run file by file, so the files with slow tests come first: one of them at the end would keep
+    one process busy while the other has nothing left to do.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in slow)
     left_out = set(engines.left_out_by_choice())
     if not left_out:
         return
@@ -172,9 +181,9 @@ def chromium(usage: engines.Usage) -> Iterator[Chromium]:
 @pytest.fixture
 def pg_url(postgres: Postgres) -> Iterator[str]:
     """A PostgreSQL database with the application's schema and no rows."""
-    dsn = postgres.create_database()
+    dsn = postgres.lend_database()
     yield dsn
-    postgres.drop_database(dsn)
+    postgres.take_back(dsn)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def run_pytest(folder: Path, source: str, *options: str, chosen: str = "") -> su
     """Run pytest on one file in a tree whose only other tests are our conftest."""
     tests = folder / "tests"
     tests.mkdir()
-    ours = ("__init__.py", "conftest.py", "engines.py", "network.py", "services")
+    ours = ("__init__.py", "conftest.py", "engines.py", "keys.py", "network.py", "services")
     for name in (*(f"tests/{part}" for part in ours), "pyproject.toml", "constraints.txt", "bot"):
         (folder / name).symlink_to(ROOT / name)
     (tests / "test_it.py").write_text(source)

@@ -60,7 +60,7 @@ async def settle(tx: Tx, line: PaidLine, now: datetime) -> Settled | Refused:
     summed = await tx.row(_BOOKED, line.bill_id)
     booked = (summed["booked"] if summed is not None else 0) + _principal(line)
     # Money that no payment noted on the bill, or that another line has booked already, is not booked.
-    refusal = _refusal(bill["state"]) if booked > bill["paid"] else None
+    refusal = _refusal(line, bill) if booked > bill["paid"] else None
     state, at = "settled" if refusal is None else "refused", to_micros(now)
     await tx.execute(_ADD, line.id, line.bill_id, line.amount, _principal(line), state, refusal, at)
     if refusal is not None:
@@ -113,5 +113,8 @@ def _principal(line: PaidLine) -> int:
     return line.amount - line.late_fee
 
 
-def _refusal(state: str) -> str:
-    return "paid_elsewhere" if state == "paid_elsewhere" else "closed"
+def _refusal(line: PaidLine, bill: Row) -> str:
+    if bill["state"] == "paid_elsewhere":
+        return "paid_elsewhere"
+    # We keep no balances: what an item's rule ``exact_or_more`` lets others take in advance has no place on a bill.
+    return "amount" if _principal(line) > bill["amount"] else "closed"

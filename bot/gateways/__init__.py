@@ -47,9 +47,13 @@ class SignsIn(Protocol):
         ...
 
 
-# What each wallet brings back from its sign-in: (query, User-Agent) → what its ``identify`` takes.
+def plain_code(query: Mapping[str, str], _: str) -> str:
+    """Return the code of a wallet that comes back as OAuth 2 has it."""
+    return query.get("code", "")
+
+
+# What wallets bring back that do otherwise: (query, User-Agent) → what their ``identify`` takes.
 SPENT_CODES: Final[Mapping[str, Callable[[Mapping[str, str], str], str]]] = {
-    "wechat": lambda query, _: query.get("code", ""),
     "alipay": lambda query, _: query.get("auth_code", ""),
     "unionpay": lambda query, user_agent: spent_code(query, app_identifier(user_agent)),
 }

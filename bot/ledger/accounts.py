@@ -38,6 +38,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("merchant", 2, Sign.ANY, "what payers paid to a merchant; the money itself lies at the gateway"),
         Kind("suspense", 2, Sign.NEVER_NEGATIVE, "received, and no order could take it"),
         Kind("refunding", 2, Sign.NEVER_NEGATIVE, "taken back from a merchant or from suspense, on its way to a payer"),
+        Kind("sharing", 2, Sign.NEVER_NEGATIVE, "taken from merchants' due, on its way to others who get a share"),
+        Kind("shared", 2, Sign.NEVER_NEGATIVE, "what one receiver was given of a merchant's payments, and kept"),
         Kind("fees", 2, Sign.ANY, "what a gateway kept for its service"),
     )
 }
@@ -77,6 +79,16 @@ def suspense(gateway: str, account: str) -> str:
 def refunding(gateway: str, account: str) -> str:
     """Money that refunds have reserved and that the gateway has not confirmed yet."""
     return checked(f"refunding:{gateway}:{account}")
+
+
+def sharing(gateway: str, account: str) -> str:
+    """Parts of payments that a gateway was asked to give to others and has not confirmed yet."""
+    return checked(f"sharing:{gateway}:{account}")
+
+
+def shared(merchant_id: str, receiver: str) -> str:
+    """What a receiver, by its key in the merchant's rules, got of this merchant's payments."""
+    return checked(f"shared:{merchant_id}:{receiver}")
 
 
 def fees(gateway: str, account: str) -> str:

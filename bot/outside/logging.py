@@ -2,9 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import MutableMapping
+from contextvars import ContextVar, Token
 from typing import Any, Final, TextIO, cast
 
 import structlog
@@ -66,17 +65,47 @@ def get_logger(name: str) -> FilteringBoundLogger:
     if not structlog.is_configured():
         # A program that forgot to configure must not print unredacted lines either.
         configure(SystemClock(), json=False)
-    return cast("FilteringBoundLogger", structlog.get_logger(name))
+    return cast("FilteringBoundLogger", _Logger(name))
 
 
-@contextmanager
-def bind_trace(trace_id: str) -> Iterator[None]:
+class _Logger:
+    """Makes structlog's logger once for each configuration; structlog's own stand-in makes one for every line."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._processors: object = None
+        self._made: Any = None
+
+    def __getattr__(self, method: str) -> Any:
+        processors = structlog.get_config()["processors"]
+        if processors is not self._processors:
+            self._made, self._processors = structlog.get_logger(self._name).bind(), processors
+        return getattr(self._made, method)
+
+
+class _Bound:
+    """Binds on entry and restores on leaving; every request passes here, and a generator would cost thrice as much."""
+
+    __slots__ = ("_token", "_trace_id")
+
+    def __init__(self, trace_id: str) -> None:
+        self._trace_id = trace_id
+
+    def __enter__(self) -> None:
+        self._token: Token[str] = _TRACE.set(self._trace_id)
+
+    def __exit__(self, *_: object) -> None:
+        _TRACE.reset(self._token)
+
+
+def bind_trace(trace_id: str) -> _Bound:
     """Put ``trace_id`` on every line that is logged inside the block, tasks started in it included."""
-    token = _TRACE.set(trace_id)
-    try:
-        yield
-    finally:
-        _TRACE.reset(token)
+    return _Bound(trace_id)
+
+
+def rebind_trace(trace_id: str) -> None:
+    """Go on under another trace id until the block of ``bind_trace`` ends, which restores what was before it."""
+    _TRACE.set(trace_id)
 
 
 def current_trace() -> str:

@@ -1,6 +1,6 @@
 """Opens the charge of an order at the cashier: one at a time, the same one for a payer who comes back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,9 +10,10 @@ from bot.kernel.clock import Clock, from_micros, to_micros
 from bot.kernel.ids import new_id, new_out_number
 from bot.ledger import accounts
 from bot.payments import locks, requests, values
-from bot.payments.facts import NewCharge, PayerId, Way
+from bot.payments.facts import Created, NewCharge, PayerId, Way
 from bot.payments.policy import Policy, query_pause
 from bot.payments.registry import Gateways
+from bot.payments.routing import SWITCHING
 from bot.payments.states import CHARGE, LIVE, quoted
 from bot.payments.upstream import Upstream
 from bot.payments.values import Charge
@@ -31,6 +32,7 @@ _STOP: Final = CHARGE.move("created", "pending", "unknown", to="closing", sets="
 _LIVE: Final = f"""
 SELECT * FROM charges WHERE order_id = $1 AND state IN ({quoted(LIVE)})
 """  # noqa: S608 - The names of our own states.
+_NATIVE: Final = "SELECT * FROM charges WHERE order_id = $1 AND way = 'native' AND state = 'pending'"
 _COUNT: Final = "SELECT COUNT(*) AS made FROM charges WHERE order_id = $1"
 _CLAIMED: Final = """
 SELECT 1 AS taken FROM order_lines l JOIN paid_claims p ON p.claim = l.claim WHERE l.order_id = $1 LIMIT 1
@@ -53,6 +55,7 @@ class ChargeAsk:
     payer: PayerId | None = None
     payer_ip: str | None = None
     return_url: str | None = None
+    app: str = ""  # What opened the page, as the wallet names it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class _Turn:
 
     charge: Charge
     close_first: bool = False
+    fresh: bool = False  # Made by this very turn, so nothing was sent for it before.
 
 
 class Charges:
@@ -114,26 +118,54 @@ class Charges:
         ``declined`` (with the gateway's ``code`` in our words). Raises BadRequest(``account_path``) for an account
         whose name the ledger does not take.
         """
+        opened, _ = await self._open(ask)
+        return opened
+
+    async def open_first(self, asks: Sequence[ChargeAsk]) -> Opened:
+        """Open a charge at the first place that takes it; ``asks`` name the places of one payer in order.
+
+        The next place is asked only after an explicit refusal that is the place's own fault (``routing.SWITCHING``)
+        of a charge whose every call was answered. After a missing answer nobody knows whether that charge exists, so
+        it stays the live one until it is asked about or closed upstream. Answers as ``open`` does; ``no_way`` where
+        there is no place at all.
+        """
+        opened: Opened = Refusal("no_way")
+        for ask in asks:
+            opened, elsewhere = await self._open(ask)
+            if not elsewhere:
+                break
+        return opened
+
+    async def _open(self, ask: ChargeAsk) -> tuple[Opened, bool]:
+        """Do as ``open`` says; the second value tells that another place may be asked for the same order."""
         # A name that the books cannot carry must show before money is asked for, not when it comes.
         accounts.clearing(ask.gateway, ask.account)
         refusal = self._unfit(ask)
         if refusal is not None:
-            return refusal
+            return refusal, False
         payer = self.payer_hash(ask.payer)
         for _ in range(_ROUNDS_MAX):
             turn = await self._database.effect(lambda tx: self._take(tx, ask, payer))
             if not isinstance(turn, _Turn):
-                return turn
+                return turn, False
             if not turn.close_first:
-                return await self._go_on(turn.charge)
+                return await self._go_on(turn)
             if turn.charge.way is Way.CODE or turn.charge.state == "reversing":
-                return Confirming(RETRY_SECONDS, turn.charge.id)
+                return Confirming(RETRY_SECONDS, turn.charge.id), False
             closed = await self._upstream.close(turn.charge)
             if closed.state == "paid":
                 continue
             if closed.state in LIVE:
-                return Confirming(RETRY_SECONDS, closed.id)
-        return Confirming(RETRY_SECONDS)
+                return Confirming(RETRY_SECONDS, closed.id), False
+        return Confirming(RETRY_SECONDS), False
+
+    async def native(self, order_id: str, wallet: str) -> str | None:
+        """Return what a wallet's own code of this order says (code_url, qr_code); None unless such a charge waits."""
+        row = await self._database.row(_NATIVE, order_id)
+        charge = values.charge(row) if row is not None else None
+        if charge is None or not self._gateways.serves(charge.gateway, wallet):
+            return None
+        return next(iter((requests.open_handover(self._vault, charge) or {}).values()), None)
 
     def payer_hash(self, payer: PayerId | None) -> str | None:
         """Return the blind name under which a charge remembers its payer."""
@@ -148,16 +180,20 @@ class Charges:
             return Refusal("way_unsupported")
         return None
 
-    async def _go_on(self, charge: Charge) -> Opened:
-        """Bring a charge to the point where it can be paid; bounded."""
+    async def _go_on(self, turn: _Turn) -> tuple[Opened, bool]:
+        """Bring a charge to the point where it can be paid; bounded. Tells besides whether it was plainly refused."""
+        charge, answered = turn.charge, turn.fresh
         for _ in range(_CREATES_MAX):
             if charge.state in ("created", "unknown"):
                 charge = await self._upstream.create(charge)
+                answered = answered and charge.state != "unknown"
+        elsewhere = answered and charge.state == "failed" and charge.failure in SWITCHING
+        return await self._opened(charge, again=turn.charge.state == "pending"), elsewhere
+
+    async def _opened(self, charge: Charge, *, again: bool) -> Opened:
         handover = requests.open_handover(self._vault, charge)
         if charge.state == "pending" and handover is not None:
-            # Bridge parameters carry a time; a page that is loaded again gets them signed anew.
-            reference = requests.reference(self._vault, charge)
-            handover = self._gateways.get(charge.gateway).renew(reference, handover)
+            handover = await self._usable_now(charge, handover, again=again)
             return Ready(charge.id, charge.out_trade_no, charge.way, handover, charge.expires_at)
         if charge.state == "paid":
             return AlreadyPaid(charge.order_id)
@@ -166,6 +202,20 @@ class Charges:
         if charge.state == "closed":
             return Refusal("order_closed")
         return Confirming(RETRY_SECONDS, charge.id)
+
+    async def _usable_now(self, charge: Charge, handover: Mapping[str, str], *, again: bool) -> Mapping[str, str]:
+        """Return a handover that a page can use now; ``again``: it was given out before.
+
+        Bridge parameters carry a time and are signed anew. A page for browsers lives for minutes only (five, WeChat's
+        h5_url), and the identical create names a fresh one; where that brings none the old one may still do.
+        """
+        gateway = self._gateways.get(charge.gateway)
+        if again and charge.way is Way.H5:
+            answer = await gateway.create(requests.open_request(self._vault, charge))
+            self._gateways.saw(charge.gateway, charge.gateway_account, "create", answer)
+            if isinstance(answer, Created):
+                return answer.handover
+        return gateway.renew(requests.reference(self._vault, charge), handover)
 
     async def _take(self, tx: Tx, ask: ChargeAsk, payer: str | None) -> _Turn | AlreadyPaid | Refusal:
         now = self._clock.now()
@@ -181,7 +231,7 @@ class Charges:
         made = await tx.row(_COUNT, ask.order_id)
         if made is None or made["made"] >= self._policy.charges_per_order_max:
             return Refusal("charge_limit", {"maximum": self._policy.charges_per_order_max})
-        return _Turn(await self._insert(tx, ask, order, payer, now))
+        return _Turn(await self._insert(tx, ask, order, payer, now), fresh=True)
 
     def _unpayable(self, order: Row | None, now: datetime) -> AlreadyPaid | Refusal | None:
         if order is None:
@@ -249,4 +299,5 @@ class Charges:
             payer_app=payer.app_id if payer else None,
             payer_ip=ask.payer_ip,
             return_url=ask.return_url,
+            app=ask.app,
         )

@@ -70,10 +70,12 @@ class Credits:
 
     async def credit(self, item: Credit) -> Credited:
         """Carry one item through; returns after its commit."""
-        with contextlib.suppress(Raced):
+        try:
             result = await self._database.batch(CREDIT, item)
-            if result is not None:
-                return result
+        except Raced:
+            result = None
+        if result is not None:
+            return result
         for _ in range(_TRIES):
             with contextlib.suppress(Raced):
                 return await self._database.effect(lambda tx: credit_one.credit(tx, item))

@@ -129,6 +129,8 @@ def fingerprint(fact: PaidFact) -> str:
 
 
 def _packed(discounts: Mapping[str, int]) -> str:
+    if not discounts:
+        return "{}"
     return json.dumps(dict(discounts), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 

@@ -28,9 +28,14 @@ _GOING_BACK: Final = f"""EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = l.or
 # A refund that failed has its case, and one that was rejected was a person's decision.
 _ASKED_BACK: Final = """EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = l.order_id AND r.suspense_id IS NULL
     AND (r.line_id IS NULL OR r.line_id = l.id))"""
-_ON_A_DESK: Final = """EXISTS (SELECT 1 FROM cases k WHERE k.key = l.id OR k.subject = l.id OR k.subject = l.order_id)
+# A case that was decided waits for nobody.
+_ON_A_DESK: Final = """EXISTS (SELECT 1 FROM cases k WHERE k.state IN ('open', 'proposed')
+      AND (k.key = l.id OR k.subject = l.id OR k.subject = l.order_id))
     OR EXISTS (SELECT 1 FROM outbox j WHERE j.kind = 'case' AND j.key IN
       ('settle_refused:' || l.id, 'reversal_refused:' || l.id))"""
+# Two people closed the case of a refusal: what their note says was done is not in these books.
+_SETTLED_BY_HAND: Final = """EXISTS (SELECT 1 FROM cases k WHERE k.kind = 'settle_refused' AND k.key = l.id
+    AND k.state = 'resolved')"""
 
 _CREDIT: Final = (
     Check(
@@ -270,7 +275,8 @@ WHERE paid <> CASE WHEN lines > amount THEN amount ELSE lines END
         "a biller refused a paid line and neither a refund nor a case is about it",
         f"""
 SELECT l.id FROM order_lines l JOIN orders o ON o.id = l.order_id
-WHERE o.state = 'paid' AND l.state = 'refused' AND NOT {_ASKED_BACK} AND NOT ({_ON_A_DESK})
+WHERE o.state = 'paid' AND l.state = 'refused' AND NOT {_ASKED_BACK} AND NOT {_SETTLED_BY_HAND}
+  AND NOT ({_ON_A_DESK})
 """,
     ),
 )

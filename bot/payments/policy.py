@@ -28,7 +28,7 @@ class Policy:
     # How long after its expiry a charge may still turn out paid at its gateway before "no such number" is believed.
     expiry_grace: float = 10.0
     # How long one sweeper keeps a charge or refund to itself.
-    sweep_lease: float = 30.0
+    sweep_lease: float = 10.0
     # A paid line that is not at its end after this long must be on somebody's desk.
     fulfil_within: float = 90_000.0
     # After so many vain attempts to close a charge a person is told; the attempts go on.

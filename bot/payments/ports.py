@@ -1,6 +1,7 @@
 """What a payment gateway and a wallet are to the core: values in, values out."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
@@ -81,3 +82,14 @@ class Wallet(Protocol):
     async def identify(self, code: str) -> PayerId:
         """Exchange a one-time code; raises BadRequest (used, expired) or GatewayTrouble."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A wallet with the way in which it comes back: ``code`` reads from (query, User-Agent) what ``identify`` takes.
+
+    It answers nothing where the wallet brought no code, as when the payer gave no leave.
+    """
+
+    wallet: Wallet
+    code: Callable[[Mapping[str, str], str], str]

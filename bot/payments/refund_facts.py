@@ -6,6 +6,7 @@ from typing import Final, Literal
 from bot.jobs.outbox import enqueue
 from bot.jobs.port import NewJob
 from bot.kernel.clock import to_micros
+from bot.kernel.errors import Conflict
 from bot.payments import locks, refund_new, refund_rows, values, work
 from bot.payments.facts import RefundFact, RefundState
 from bot.payments.policy import REFUND_PAUSES
@@ -83,6 +84,27 @@ async def _abnormal(tx: Tx, refund: Refund, fact: RefundFact, now: datetime) -> 
         return False
     await _case(tx, "refund_abnormal", refund, {}, now)
     return True
+
+
+async def decided(tx: Tx, refund_id: str, state: RefundState, now: datetime) -> None:
+    """End an abnormal refund as two people have found that it ended; the gateway may still contradict them.
+
+    Raises Conflict(``refund_not_abnormal``) for any other refund.
+    """
+    refund = await refund_rows.by_id(tx, refund_id)
+    if refund is None or refund.state != "abnormal":
+        raise Conflict("refund_not_abnormal", "it has come to its end meanwhile")
+    fact = RefundFact(
+        out_refund_no=refund.out_refund_no,
+        out_trade_no=refund.out_trade_no,
+        refund_id=refund.refund_id or "",
+        state=state,
+        amount=refund.amount,
+        total=refund.total,
+        currency=refund.currency,
+        merchant_id="",
+    )
+    await record(tx, refund, fact, now)
 
 
 async def _tell(tx: Tx, refund: Refund, now: datetime) -> None:

@@ -1,6 +1,5 @@
 """Gives money back: requested, approved by a second name where it is much, undone at the biller, then submitted."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,7 +8,7 @@ from bot.billers.port import Refusal
 from bot.jobs.outbox import enqueue
 from bot.kernel.clock import Clock, to_micros
 from bot.kernel.errors import Conflict, Forbidden, NotFound
-from bot.payments import idempotency, locks, refund_facts, refund_new, refund_rows, values, work
+from bot.payments import idempotency, locks, refund_facts, refund_new, refund_part, refund_rows, values, work
 from bot.payments.credit_item import Credited, Outcome
 from bot.payments.facts import Declined, Missing, NewRefund, Notice, RefundFact, RefundRef, Unknown
 from bot.payments.policy import REFUND_PAUSES, Policy, pause
@@ -40,9 +39,9 @@ ON CONFLICT (gateway, account, notice_id) DO NOTHING
 
 @dataclass(frozen=True, slots=True)
 class RefundAsk:
-    """Asks for a refund of a whole order, or of one of its lines; ``key`` makes a repeat safe.
+    """Asks for a refund of a whole order, of one of its lines, or of an ``amount`` (fen) that is no sum of lines.
 
-    ``requested_by`` is a person's name, or ``system:`` and a reason.
+    ``key`` makes a repeat safe. ``requested_by`` is a person's name, or ``system:`` and a reason.
     """
 
     order_id: str
@@ -50,6 +49,11 @@ class RefundAsk:
     requested_by: str
     reason: str
     line_id: str | None = None
+    amount: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.amount is not None and (self.amount <= 0 or self.line_id is not None):
+            raise ValueError("a part of an order is an amount above zero and names no line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,12 @@ class Over:
     state: str
 
 
-async def request_in(tx: Tx, ask: RefundAsk, policy: Policy, now: datetime) -> Refund | Refusal:
+async def request_in(
+    tx: Tx, ask: RefundAsk, policy: Policy, now: datetime, *, agreed: bool = False
+) -> Refund | Refusal:
     """Make a refund inside the caller's transaction; the same key gives the same refund.
+
+    One above the policy's limit asks for a second name by a case, unless the caller brings it (``agreed``).
 
     Refusals: ``order_unknown``, ``order_unpaid``, ``line_unknown``, ``nothing_left``, ``partial_refund``. Raises
     Conflict(``idempotency_conflict``) for a key that was used with other inputs.
@@ -81,7 +89,7 @@ async def request_in(tx: Tx, ask: RefundAsk, policy: Policy, now: datetime) -> R
 
     async def first() -> str | None:
         nonlocal refusal
-        made = await _make(tx, ask, order, policy, now)
+        made = await _make(tx, ask, order, policy, now, agreed)
         if isinstance(made, Refusal):
             refusal = made
             return None
@@ -92,47 +100,53 @@ async def request_in(tx: Tx, ask: RefundAsk, policy: Policy, now: datetime) -> R
         "line_id": ask.line_id,
         "reason": ask.reason,
         "requested_by": ask.requested_by,
+        **({} if ask.amount is None else {"amount": ask.amount}),
     }
     refund_id = await idempotency.once(tx, scope=SCOPE, key=ask.key, inputs=inputs, now=now, work=first)
     refund = await refund_rows.by_id(tx, refund_id) if refund_id is not None else None
     return refund or refusal or Refusal("order_unknown")
 
 
-async def _make(tx: Tx, ask: RefundAsk, order: Order, policy: Policy, now: datetime) -> Refund | Refusal:
-    lines = await _chosen(tx, ask, order)
-    if isinstance(lines, Refusal):
-        return lines
-    amount = sum(line.amount for line in lines)
+async def _make(tx: Tx, ask: RefundAsk, order: Order, policy: Policy, now: datetime, agreed: bool) -> Refund | Refusal:
+    amount = await _chosen(tx, ask, order)
+    if isinstance(amount, Refusal):
+        return amount
     if not amount or not await refund_rows.reserve(tx, order.id, amount):
         return Refusal("nothing_left", {"refunded": order.refunded})
     charge = await tx.row(_CHARGE, order.paid_charge_id)
     assert charge is not None
     terms = Terms("order", ask.reason, "requested", ask.requested_by, None, now)
-    refund = refund_new.of_charge(values.charge(charge), terms, amount, ask.line_id)
+    line_id = ask.line_id if ask.amount is None else refund_rows.PART
+    refund = refund_new.of_charge(values.charge(charge), terms, amount, line_id)
     await refund_rows.insert(tx, refund, to_micros(now))
     await _audited(tx, refund, ask.requested_by, "refund.requested", now)
-    if amount <= policy.refund_alone_max:
+    # The order's refunds count together, else a large one would be many small ones of one name.
+    if order.refunded + amount <= policy.refund_alone_max:
         await _approve(tx, refund, BY_POLICY, now)
-    else:
+    elif not agreed:
         facts = {"amount": amount, "requested_by": ask.requested_by, "reason": ask.reason}
         await enqueue(tx, [work.case("refund_approval", refund.id, order.id, facts, refund.trace_id)], now)
     tx.signal(work.ORDER_CHANNEL)
     return refund
 
 
-async def _chosen(tx: Tx, ask: RefundAsk, order: Order) -> Sequence[OrderLine] | Refusal:
-    """Return the lines to give back. An amount that is no sum of lines could not be undone at a biller."""
+async def _chosen(tx: Tx, ask: RefundAsk, order: Order) -> int | Refusal:
+    """Return what to give back, in fen. Lines go back whole, for no part of one could be undone at a biller."""
     if order.state != "paid":
         return Refusal("order_unpaid")
+    if ask.amount is not None:
+        return await refund_part.refusal(tx, order, ask.amount) or ask.amount
     rest = await refund_rows.rest(tx, order.id)
     if ask.line_id is not None:
-        chosen = [line for line in rest if line.id == ask.line_id]
-        known = chosen or await refund_rows.line(tx, order.id, ask.line_id) is not None
-        return chosen if known else Refusal("line_unknown")
+        chosen = next((line for line in rest if line.id == ask.line_id), None)
+        if chosen is not None:
+            return await refund_part.line_refusal(tx, order, chosen) or chosen.amount
+        known = await refund_rows.line(tx, order.id, ask.line_id) is not None
+        return 0 if known else Refusal("line_unknown")
     left = order.amount - order.refunded
     if left and sum(line.amount for line in rest) != left:
         return Refusal("partial_refund", {"left": left})
-    return rest if left else []
+    return left
 
 
 async def _approve(tx: Tx, refund: Refund, by: str, now: datetime) -> bool:
@@ -166,7 +180,7 @@ async def reject_in(tx: Tx, refund_id: str, by: str, why: str, now: datetime) ->
 
 async def request_approved_in(tx: Tx, ask: RefundAsk, policy: Policy, *, approved_by: str, now: datetime) -> Refund:
     """Make a refund that two people have agreed on already. Raises Conflict with the refusal's code."""
-    refund = await request_in(tx, ask, policy, now)
+    refund = await request_in(tx, ask, policy, now, agreed=True)
     if isinstance(refund, Refusal):
         raise Conflict(refund.code, "look at the order's refunds")
     return await approve_in(tx, refund.id, approved_by, now) if refund.state == "requested" else refund

@@ -17,6 +17,7 @@ from bot.payments.refunds import Refunds
 from bot.payments.registry import Gateways
 from bot.payments.scanned import Scanned
 from bot.payments.sweep import Sweeper
+from bot.payments.till import Till
 from bot.payments.upstream import Upstream
 from bot.storage.port import Database
 from bot.storage.vault import Vault
@@ -51,6 +52,7 @@ class Payments:
     receipts: Receipts
     upstream: Upstream
     scanned: Scanned
+    till: Till
     gateways: Gateways
 
 
@@ -76,5 +78,6 @@ def furnish(means: Means) -> Payments:
         receipts=Receipts(database, means.secret),
         upstream=upstream,
         scanned=scanned,
+        till=Till(database, clock, vault, means.gateways, means.directory, orders, scanned),
         gateways=means.gateways,
     )

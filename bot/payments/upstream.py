@@ -102,6 +102,7 @@ class Upstream:
     async def create(self, charge: Charge) -> Charge:
         """Send the charge's request, the identical one however often; for a charge whose intent is committed."""
         answer = await self._gateways.get(charge.gateway).create(requests.open_request(self._vault, charge))
+        self._gateways.saw(charge.gateway, charge.gateway_account, "create", answer)
         match answer:
             case Created():
                 await self._handed_over(charge, answer)
@@ -116,6 +117,7 @@ class Upstream:
     async def query(self, charge: Charge) -> Charge:
         """Ask how a live charge stands, and act on the answer."""
         fact = await self._gateways.get(charge.gateway).query(requests.reference(self._vault, charge))
+        self._gateways.saw(charge.gateway, charge.gateway_account, "query", fact)
         if isinstance(fact, Paid):
             await self._paid(charge, fact.fact)
             return await self.load(charge.id)

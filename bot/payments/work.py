@@ -11,6 +11,8 @@ UNDO = "undo"
 REFUND_SUBMIT = "refund_submit"
 REFUND_SURPLUS = "refund_surplus"
 RECEIPT = "receipt"
+SHARE = "share"
+SHARE_RETURN = "share_return"
 CASE = "case"
 
 # Whoever shows a live status listens here; woken after each commit that changes an order.
@@ -37,6 +39,16 @@ def refund_submit(refund_id: str, gateway: str, account: str, trace_id: str, *, 
 def refund_surplus(suspense_id: str, gateway: str, account: str, trace_id: str) -> NewJob:
     """Give back money that no order can take."""
     return NewJob(REFUND_SURPLUS, suspense_id, f"{gateway}:{account}", {"suspense_id": suspense_id}, trace_id)
+
+
+def share(share_id: str, gateway: str, account: str, trace_id: str, due_at: datetime) -> NewJob:
+    """Give others their parts of a paid charge, once its billers have answered."""
+    return NewJob(SHARE, share_id, f"{gateway}:{account}", {"share_id": share_id}, trace_id, due_at)
+
+
+def share_return(return_id: str, gateway: str, account: str, trace_id: str) -> NewJob:
+    """Take a part back from its receiver, so that the payment can be refunded."""
+    return NewJob(SHARE_RETURN, return_id, f"{gateway}:{account}", {"return_id": return_id}, trace_id)
 
 
 def receipt(order_id: str, channel: str, account: str, trace_id: str) -> NewJob:

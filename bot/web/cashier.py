@@ -1,5 +1,6 @@
 """The cashier of an order: who pays is found out here, the charge is born here, and the notice decides."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,17 +12,19 @@ from bot.billers.port import Refusal
 from bot.kernel.clock import Clock
 from bot.kernel.errors import BadRequest, Forbidden, GatewayTrouble, NotFound
 from bot.outside.logging import get_logger
-from bot.payments.charges import AlreadyPaid, ChargeAsk, Charges, Confirming, Ready
+from bot.payments.charges import AlreadyPaid, ChargeAsk, Charges, Confirming, Opened, Ready
 from bot.payments.facts import Way
 from bot.payments.orders import Orders
+from bot.payments.registry import Route
+from bot.payments.routing import SWITCHING
 from bot.payments.values import Order
 from bot.storage.port import Database, Tx
 from bot.trail.port import Trail
 from bot.web.answers import answer_json, page
+from bot.web.manners import CHOSEN, INSIDE, Manner, offered
 from bot.web.middlewares import adopt_trace, error_answer
-from bot.web.payers import BRIDGED, Payers
+from bot.web.payers import Payers
 from bot.web.peers import Peers, require_own_page
-from bot.web.visitors import At
 from bot.web.watch import OrderWatch
 from qrcodes.wallet import Visitor, Wallet
 
@@ -33,6 +36,8 @@ _TOKEN_CHARS: Final = 32
 _SINCE_CHARS_MAX: Final = 16
 
 _ORDER_CODE: Final = "SELECT token FROM code_tokens WHERE order_id = $1 AND kind = 'order' AND state = 'active' LIMIT 1"
+# What the gateways call the address of a page on which the payer goes on.
+_PAGES: Final = ("url", "h5_url")
 _TOLD: Final[dict[type, str]] = {
     Ready: "ready to pay",
     Confirming: "waiting for the gateway",
@@ -68,36 +73,39 @@ class CashierDoor:
         log.info("cashier.opened", wallet=visitor.label, state=order.state)
         if order.state != "created" or order.expires_at <= self._p.clock.now():
             return _ended(order)
-        if visitor.wallet not in BRIDGED:
-            return await self._elsewhere(order, visitor)
-        route = await self._p.payers.route(visitor.wallet, order.merchant_id)
-        if route is None:
-            return page("cashier/notice.html", status=503, kind="no_way")
+        manner = INSIDE.get(visitor.wallet)
+        if manner is None:
+            return await self._outside(order, visitor)
+        routes = await self._p.payers.routes(manner, order.merchant_id, amount=order.amount, order_id=order.id)
+        if not routes:
+            return await self._elsewhere(order, visitor, manner)
         visit = self._p.payers.visitors.visit(request)
-        if await self._p.payers.who(visit, route) is None:
-            raise await self._p.payers.sign_in(visit, route, f"/cashier/{order.token}")
-        merchant = await self._p.catalogue.merchant(order.merchant_id)
-        return page("cashier/pay.html", order=order, payee=merchant.name, wallet=visitor.wallet.value)
+        if manner.signs_in and await self._p.payers.who(visit, manner, routes[0]) is None:
+            raise await self._p.payers.sign_in(visit, manner, routes[0], f"/cashier/{order.token}")
+        payee = await self._payee(order)
+        return page("cashier/pay.html", order=order, payee=payee, wallet=visitor.wallet.value)
 
     async def back(self, request: web.Request) -> web.StreamResponse:
         """Take the payer back from the wallet's sign-in: ``/oauth/{gateway}/{account}``.
 
         What fails after the state was spent cannot be tried again at this address, so the page names the way back.
         """
-        at = At(request.match_info["gateway"], request.match_info["account"])
-        wallet = self._p.payers.wallets.get(at)
-        path = await self._p.payers.visitors.expected(request, at)
+        gateway, account = request.match_info["gateway"], request.match_info["account"]
+        if not self._p.payers.wallets.serves(gateway, account):
+            raise NotFound("wallet_unknown")
+        expected = await self._p.payers.visitors.expected(request, gateway, account)
         try:
-            await self._p.payers.visitors.identify(request, wallet, at)
+            sign_in = self._p.payers.wallets.get(expected.at)
+            await self._p.payers.visitors.identify(request, sign_in, expected.at)
         except (BadRequest, Forbidden, GatewayTrouble) as fault:
             log.warning("sign_in.failed", code=fault.code)
             if fault.code == "oauth_snapshot":
                 return page("cashier/notice.html", status=403, kind="snapshot")
-            return error_answer(request, fault.http_status, fault.code, fault.remedy, again_at=path)
-        raise web.HTTPSeeOther(path)
+            return error_answer(request, fault.http_status, fault.code, fault.remedy, again_at=expected.back)
+        raise web.HTTPSeeOther(expected.back)
 
     async def charge(self, request: web.Request) -> web.Response:
-        """Open the charge and answer with what the wallet's bridge needs.
+        """Open the charge and answer with what the payer's side needs.
 
         Only a page of ours may ask: a foreign site cannot set the header, and the session cookie is SameSite.
         """
@@ -105,19 +113,45 @@ class CashierDoor:
             raise Forbidden("cross_site")
         require_own_page(request, self._p.payers.public_url)
         order = await self._order(request)
-        wallet = self._p.payers.visitor(request).wallet
-        if wallet not in BRIDGED:
+        manner = self._p.payers.manner(request)
+        if manner is None:
             return answer_json({"result": "refused", "code": "wallet"}, 409)
-        route = await self._p.payers.route(wallet, order.merchant_id)
-        if route is None:
-            return answer_json({"result": "refused", "code": "no_way"}, 409)
-        payer = await self._p.payers.who(self._p.payers.visitors.visit(request), route)
-        if payer is None:
+        routes = await self._p.payers.routes(manner, order.merchant_id, amount=order.amount, order_id=order.id)
+        if not routes:
+            sick = await self._p.payers.has(manner, order.merchant_id, amount=order.amount)
+            return answer_json({"result": "refused", "code": "busy" if sick else "no_way"}, 409)
+        asks = [ask async for ask in self._asks(request, order, manner, routes)]
+        if not asks:
             return answer_json({"result": "sign_in", "url": f"/cashier/{order.token}"})
-        ask = ChargeAsk(order.id, route.gateway.name, route.account, Way.JSAPI, payer, self._p.peers.address(request))
-        opened = await self._p.charges.open(ask)
+        opened = await self._p.charges.open_first(asks)
         self._p.trail.note(order.trace_id, "charge", _TOLD[type(opened)], {"order": order.id})
+        if len(asks) < len(routes) and _own_fault(opened):
+            # The next place knows the payer by another name, which its own sign-in has to tell first.
+            return answer_json({"result": "sign_in", "url": f"/cashier/{order.token}"})
+        if isinstance(opened, Ready) and manner.way is Way.NATIVE:
+            source = f"/q/{await self._order_code(order)}.svg?{CHOSEN}={manner.wallet.value}"
+            return answer_json({"result": "pay", "code": source})
         return _opened(opened, order)
+
+    async def _asks(
+        self, request: web.Request, order: Order, manner: Manner, routes: Sequence[Route]
+    ) -> AsyncIterator[ChargeAsk]:
+        """Yield the places to ask, as far as the payer is known to them."""
+        visit = self._p.payers.visitors.visit(request)
+        for route in routes:
+            payer = await self._p.payers.who(visit, manner, route) if manner.signs_in else None
+            if manner.signs_in and payer is None:
+                return
+            yield ChargeAsk(
+                order.id,
+                route.gateway.name,
+                route.account,
+                manner.way,
+                payer,
+                payer_ip=self._p.peers.address(request),
+                return_url=f"{self._p.payers.public_url}/cashier/{order.token}",
+                app=self._p.payers.visitor(request).identifier,
+            )
 
     async def status(self, request: web.Request) -> web.Response:
         """Answer when the order's state differs from ``?since=``, or after a while; the notice decides, not a page."""
@@ -130,20 +164,50 @@ class CashierDoor:
         """Let the pages that wait go, so that the server can end."""
         await self._p.watch.close()
 
-    async def _elsewhere(self, order: Order, visitor: Visitor) -> web.Response:
-        """Show the order's code to a desktop, with its live status; name the wallet to use to other phones."""
-        merchant = await self._p.catalogue.merchant(order.merchant_id)
-        code_src = f"/q/{await self._order_code(order)}.svg"
+    async def _outside(self, order: Order, visitor: Visitor) -> web.Response:
+        """Offer the merchant's wallets to a browser that is none of them: by code at a desk, by choice on a phone."""
+        manners = offered(visitor)
+        choices = await self._p.payers.choices(manners, order.merchant_id, amount=order.amount)
         if visitor.wallet is Wallet.DESKTOP:
-            return page("cashier/desk.html", order=order, payee=merchant.name, code_src=code_src)
+            scanning = await self._p.payers.scanning(order.merchant_id, amount=order.amount)
+            if scanning or choices:
+                return page(
+                    "cashier/desk.html",
+                    order=order,
+                    payee=await self._payee(order),
+                    code_src=f"/q/{await self._order_code(order)}.svg",
+                    scanning=scanning,
+                    choices=[choice.wallet for choice in choices],
+                )
+        elif choices:
+            return page(
+                "cashier/choose.html",
+                order=order,
+                payee=await self._payee(order),
+                choices=[choice.wallet for choice in choices],
+            )
+        return await self._elsewhere(order, visitor, *manners)
+
+    async def _elsewhere(self, order: Order, visitor: Visitor, *manners: Manner) -> web.Response:
+        """Say what to do where nothing can be paid in this browser now."""
+        scanning = await self._p.payers.scanning(order.merchant_id, amount=order.amount)
+        for manner in manners:
+            if await self._p.payers.has(manner, order.merchant_id, amount=order.amount):
+                return page("cashier/notice.html", status=503, kind="busy")
+        if not scanning:
+            return page("cashier/notice.html", status=503, kind="no_way")
         return page(
             "cashier/elsewhere.html",
-            payee=merchant.name,
+            payee=await self._payee(order),
             store=None,
             amount=order.amount,
             wallet=visitor.wallet.value,
-            code_src=code_src,
+            scanning=scanning,
+            code_src=f"/q/{await self._order_code(order)}.svg",
         )
+
+    async def _payee(self, order: Order) -> str:
+        return (await self._p.catalogue.merchant(order.merchant_id)).name
 
     async def _order_code(self, order: Order) -> str:
         row = await self._p.database.row(_ORDER_CODE, order.id)
@@ -178,9 +242,15 @@ def _ended(order: Order) -> web.StreamResponse:
     return page("cashier/notice.html", status=410, kind=kind, order=order)
 
 
-def _opened(opened: Ready | Confirming | AlreadyPaid | Refusal, order: Order) -> web.Response:
+def _own_fault(opened: Opened) -> bool:
+    return isinstance(opened, Refusal) and opened.code == "declined" and opened.facts.get("code") in SWITCHING
+
+
+def _opened(opened: Opened, order: Order) -> web.Response:
     if isinstance(opened, Ready):
-        return answer_json({"result": "pay", "bridge": dict(opened.handover)})
+        # A page of the wallet's own where there is one, else the parameters of its bridge.
+        url = next((opened.handover[name] for name in _PAGES if name in opened.handover), "")
+        return answer_json({"result": "pay", "url": url} if url else {"result": "pay", "bridge": dict(opened.handover)})
     if isinstance(opened, Confirming):
         return answer_json({"result": "wait", "retry_after": opened.retry_after})
     if isinstance(opened, AlreadyPaid):

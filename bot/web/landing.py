@@ -14,7 +14,8 @@ from bot.kernel.errors import BadRequest, Busy, Limited, NotFound
 from bot.kernel.ids import random_text
 from bot.kernel.money import parse_yuan
 from bot.kernel.text import normalise
-from bot.payments.facts import PayerId
+from bot.payments.charges import Charges
+from bot.payments.facts import Way
 from bot.payments.gatekeeper import Placing
 from bot.payments.orders import Orders
 from bot.payments.values import Order
@@ -24,9 +25,10 @@ from bot.storage.vault import Vault
 from bot.trail.port import Trail
 from bot.web.answers import answer_json, page
 from bot.web.bodies import read_form
+from bot.web.manners import CHOSEN, INSIDE, PHONES, Manner, offered
 from bot.web.middlewares import TRACE
-from bot.web.payers import BRIDGED, Payers
-from bot.web.peers import require_own_page
+from bot.web.payers import Payers
+from bot.web.peers import Peers, require_own_page
 from bot.web.visitors import Visit
 from qrcodes.image import CodeImage, qr_png, qr_svg
 from qrcodes.tokens import code_url, is_token
@@ -37,6 +39,7 @@ _AMOUNT_CHARS_MAX: Final = 16
 _CACHE: Final = "public, max-age=86400, immutable"
 # A payer who mistypes makes an order each time; more than this within so many seconds is no payer.
 ORDERS_MAX: Final = 20
+ORDERS_OF_ADDRESS_MAX: Final = 100
 ORDERS_SECONDS: Final = 600.0
 # A drawing's own colours are the only style that it may have.
 _DRAWING_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -53,6 +56,16 @@ class LandingParts:
     vault: Vault
     clock: Clock
     trail: Trail
+    charges: Charges
+    peers: Peers
+
+
+@dataclass(frozen=True, slots=True)
+class _Orderer:
+    """By whom orders are counted, and how many of theirs are too many."""
+
+    name: str
+    orders_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +102,51 @@ class LandingDoor:
         till = await self._till(code)
         if till is None:
             return page("cashier/notice.html", status=404, kind="code_blank")
-        wallet = self._p.payers.visitor(request).wallet
-        if wallet not in BRIDGED:
-            return page(
-                "cashier/elsewhere.html",
-                payee=till.item.merchant_name,
-                store=till.store,
-                amount=None,
-                wallet=wallet.value,
-                code_src=f"/q/{code.token}.svg",
-            )
-        return await self._at_till(request, till, wallet)
+        visitor = self._p.payers.visitor(request)
+        manner = INSIDE.get(visitor.wallet)
+        if manner is not None:
+            return await self._at_till(request, till, manner)
+        if visitor.wallet in PHONES and await self._p.payers.choices(offered(visitor), till.item.merchant_id):
+            # Who pays is found out at the order's cashier, where the wallet is chosen.
+            stop = _stop(till.item)
+            answer = page("cashier/notice.html", status=503, kind=stop) if stop else _amount_page(till, visitor.wallet)
+            self._p.payers.visitors.remember(answer, self._p.payers.visitors.visit(request))
+            return answer
+        return await self._elsewhere(till, visitor.wallet, *offered(visitor))
 
-    async def _at_till(self, request: web.Request, till: _Till, wallet: Wallet) -> web.StreamResponse:
+    async def _at_till(self, request: web.Request, till: _Till, manner: Manner) -> web.StreamResponse:
         """Sign the payer in before anything is typed, so that paying is one tap once the amount is there."""
         stop = _stop(till.item)
-        route = await self._p.payers.route(wallet, till.item.merchant_id)
-        if stop or route is None:
-            return page("cashier/notice.html", status=503, kind=stop or "no_way")
+        if stop:
+            return page("cashier/notice.html", status=503, kind=stop)
+        routes = await self._p.payers.routes(manner, till.item.merchant_id)
+        if not routes:
+            return await self._elsewhere(till, manner.wallet, manner)
         visit = self._p.payers.visitors.visit(request)
-        if await self._p.payers.who(visit, route) is None:
-            raise await self._p.payers.sign_in(visit, route, f"/q/{till.code.token}")
-        return _amount_page(till, wallet)
+        if manner.signs_in and await self._p.payers.who(visit, manner, routes[0]) is None:
+            raise await self._p.payers.sign_in(visit, manner, routes[0], f"/q/{till.code.token}")
+        answer = _amount_page(till, manner.wallet)
+        self._p.payers.visitors.remember(answer, visit)
+        return answer
+
+    async def _elsewhere(self, till: _Till, wallet: Wallet, *manners: Manner) -> web.Response:
+        """Say what to do where nothing can be paid in this browser now."""
+        merchant_id = till.item.merchant_id
+        for manner in manners:
+            if manner.way is not Way.NATIVE and await self._p.payers.has(manner, merchant_id):
+                return page("cashier/notice.html", status=503, kind="busy")
+        scanning = await self._p.payers.scanning(merchant_id)
+        if not scanning:
+            return page("cashier/notice.html", status=503, kind="no_way")
+        return page(
+            "cashier/elsewhere.html",
+            payee=till.item.merchant_name,
+            store=till.store,
+            amount=None,
+            wallet=wallet.value,
+            scanning=scanning,
+            code_src=f"/q/{till.code.token}.svg",
+        )
 
     async def order(self, request: web.Request) -> web.StreamResponse:
         """Make an order over the amount that the payer typed; the same form sent twice is one order.
@@ -122,29 +158,42 @@ class LandingDoor:
         if till is None or till.code.state != "active":
             raise NotFound("code_stopped", "ask the shop for its present code")
         wallet = self._p.payers.visitor(request).wallet
-        route = await self._p.payers.route(wallet, till.item.merchant_id) if wallet in BRIDGED else None
         visit = self._p.payers.visitors.visit(request)
-        payer = await self._p.payers.who(visit, route) if route is not None else None
-        if payer is None:
+        who = await self._orderer(request, till, visit, wallet)
+        if who is None:
             # A session that ended, or no wallet at all: the code's own page tells which.
             return _go_on(request, {"result": "sign_in", "url": f"/q/{till.code.token}"})
         form = await read_form(request)
-        placed = await self._placed(request, till, visit, payer, form.get("amount", ""), form.get("nonce", ""))
+        placed = await self._placed(request, till, visit, who, form.get("amount", ""), form.get("nonce", ""))
         if isinstance(placed, Refusal):
             if _json(request):
                 return answer_json({"result": "refused", "code": placed.code}, 409)
             return _amount_page(till, wallet, problem=placed.code, typed=form.get("amount", ""))
         return _go_on(request, {"result": "order", "order": placed.token, "url": f"/cashier/{placed.token}"})
 
+    async def _orderer(self, request: web.Request, till: _Till, visit: Visit, wallet: Wallet) -> _Orderer | None:
+        """Return who makes the order, by whom its number is limited; None for whom there is no order here.
+
+        A payer where the wallet tells one, else the address, behind which a whole shop may stand.
+        """
+        manner = INSIDE.get(wallet)
+        if manner is not None and manner.signs_in:
+            routes = await self._p.payers.routes(manner, till.item.merchant_id)
+            payer = await self._p.payers.who(visit, manner, routes[0]) if routes else None
+            return _Orderer(f"{payer.app_id}:{payer.subject}", ORDERS_MAX) if payer is not None else None
+        if visit.fresh or (manner is None and wallet not in PHONES):
+            return None
+        return _Orderer(f"address:{self._p.peers.address(request)}", ORDERS_OF_ADDRESS_MAX)
+
     async def _placed(
-        self, request: web.Request, till: _Till, visit: Visit, payer: PayerId, typed: str, nonce: str
+        self, request: web.Request, till: _Till, visit: Visit, who: _Orderer, typed: str, nonce: str
     ) -> Order | Refusal:
         amount = _fen(typed)
         if amount is None:
             return Refusal("amount_form")
         if len(nonce) != _NONCE_CHARS or not (nonce.isascii() and nonce.isalnum()):
             raise BadRequest("form", "open the code again")
-        await self._within_limit(payer)
+        await self._within_limit(who)
         quote = await self._quote(till, amount)
         if isinstance(quote, Refusal):
             return quote
@@ -156,9 +205,9 @@ class LandingDoor:
             self._p.trail.note(order.trace_id, "order", order.title, {"order": order.id, "amount": order.amount})
         return order
 
-    async def _within_limit(self, payer: PayerId) -> None:
-        who = self._p.vault.blind(f"{payer.app_id}:{payer.subject}", "web.static_order")
-        if not await self._p.ephemeral.allow(f"orders:{who}", ORDERS_MAX, ORDERS_SECONDS):
+    async def _within_limit(self, who: _Orderer) -> None:
+        blind = self._p.vault.blind(who.name, "web.static_order")
+        if not await self._p.ephemeral.allow(f"orders:{blind}", who.orders_max, ORDERS_SECONDS):
             raise Limited("orders_limit", "try again in a few minutes")
 
     async def _quote(self, till: _Till, amount: int) -> Quote | Refusal:
@@ -178,11 +227,24 @@ class LandingDoor:
         return await self._image(request, svg=False)
 
     async def _image(self, request: web.Request, *, svg: bool) -> web.Response:
+        """Draw our own address, or with ``?with=wallet`` the wallet's own code of an order that has one now."""
         code = await self._code(request)
-        url = code_url(self._p.payers.public_url, code.token)
-        image: CodeImage = qr_svg(url) if svg else qr_png(url)
-        headers = {"Cache-Control": _CACHE, "ETag": f'"{image.etag}"', "Content-Security-Policy": _DRAWING_POLICY}
+        content, cache = code_url(self._p.payers.public_url, code.token), _CACHE
+        chosen = request.query.get(CHOSEN)
+        if chosen is not None:
+            content, cache = await self._own_code(code, chosen), "no-store"
+        image: CodeImage = qr_svg(content) if svg else qr_png(content)
+        headers = {"Cache-Control": cache, "ETag": f'"{image.etag}"', "Content-Security-Policy": _DRAWING_POLICY}
         return web.Response(body=image.body, content_type=image.media_type, headers=headers)
+
+    async def _own_code(self, code: CodeToken, wallet: str) -> str:
+        """Return the content of a wallet's own code; raises NotFound unless a charge waits to be paid by just that."""
+        content = (
+            await self._p.charges.native(code.order_id, wallet) if code.order_id and code.state == "active" else None
+        )
+        if content is None:
+            raise NotFound("code_unknown", "open the payment page again")
+        return content
 
     async def _code(self, request: web.Request) -> CodeToken:
         token = request.match_info["token"]
@@ -218,6 +280,7 @@ def _amount_page(till: _Till, wallet: Wallet, problem: str = "", typed: str = ""
         token=till.code.token,
         nonce_value=random_text(_NONCE_CHARS),
         wallet=wallet.value,
+        chooses=wallet in PHONES,
         problem=problem,
         typed=typed[:_AMOUNT_CHARS_MAX],
     )

@@ -1,6 +1,5 @@
 """What every request passes: a trace id, a measure of its time, and errors turned into answers that people can use."""
 
-from contextlib import ExitStack
 from typing import Final
 
 from aiohttp import web
@@ -9,7 +8,7 @@ from aiohttp.typedefs import Handler, Middleware
 from bot.kernel.clock import Clock
 from bot.kernel.errors import BotError
 from bot.kernel.ids import new_id
-from bot.outside.logging import bind_trace, get_logger
+from bot.outside.logging import bind_trace, get_logger, rebind_trace
 from bot.outside.metrics import Metrics
 from bot.web.answers import answer_json, complete, page
 from bot.web.serving import tame
@@ -17,7 +16,6 @@ from bot.web.serving import tame
 log = get_logger(__name__)
 
 TRACE: Final = web.RequestKey("trace_id", str)
-_BOUND: Final = web.RequestKey("bound", ExitStack)
 
 # Paths whose callers read a status and one word.
 _TERSE: Final = ("/wechat/", "/notify/")
@@ -46,9 +44,8 @@ def trace_middleware(clock: Clock, metrics: Metrics) -> Middleware:
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         since = clock.monotonic()
         status = 500
-        with ExitStack() as bound:
-            request[_BOUND] = bound
-            adopt_trace(request, new_id("trc", clock.now()))
+        request[TRACE] = trace_id = new_id("trc", clock.now())
+        with bind_trace(trace_id):
             try:
                 response = await _handled(request, handler)
                 status = response.status
@@ -66,7 +63,7 @@ def trace_middleware(clock: Clock, metrics: Metrics) -> Middleware:
 def adopt_trace(request: web.Request, trace_id: str) -> None:
     """Go on under the trace of the order that the request turned out to be about: one story, from chat to receipt."""
     request[TRACE] = trace_id
-    request[_BOUND].enter_context(bind_trace(trace_id))
+    rebind_trace(trace_id)
 
 
 def add_headers(app: web.Application, *, secure: bool) -> None:

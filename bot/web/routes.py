@@ -9,6 +9,8 @@ from aiohttp import web
 from bot.kernel.clock import Clock
 from bot.outside.metrics import Metrics
 from bot.web.cashier import CashierDoor
+from bot.web.device.charges import DeviceDoor
+from bot.web.device.counter import CounterDoor
 from bot.web.health import HealthDoor
 from bot.web.landing import LandingDoor
 from bot.web.middlewares import add_headers, trace_middleware
@@ -31,6 +33,8 @@ class Doors:
     landing: LandingDoor
     cashier: CashierDoor
     receipts: ReceiptDoor
+    device: DeviceDoor
+    counter: CounterDoor
     health: HealthDoor
 
 
@@ -49,6 +53,15 @@ def table(doors: Doors) -> Sequence[tuple[str, str, Handler]]:
         ("POST", "/cashier/{token}/charge", doors.cashier.charge),
         ("GET", "/cashier/{token}/status", doors.cashier.status),
         ("GET", "/receipts/{token}", doors.receipts.open),
+        ("POST", "/api/device/v1/charges", doors.device.create),
+        ("GET", "/api/device/v1/charges/{id}", doors.device.get),
+        ("POST", "/api/device/v1/charges/{id}/cancel", doors.device.cancel),
+        ("GET", "/till/{device}", doors.counter.open),
+        ("POST", "/till/{device}/sign-in", doors.counter.sign_in),
+        ("POST", "/till/{device}/sign-out", doors.counter.sign_out),
+        ("POST", "/till/{device}/charges", doors.counter.charge),
+        ("GET", "/till/{device}/charges/{id}", doors.counter.get),
+        ("POST", "/till/{device}/charges/{id}/cancel", doors.counter.cancel),
         ("GET", "/healthz", doors.health.alive),
         ("GET", "/readyz", doors.health.ready),
         ("GET", "/metrics", doors.health.metrics),

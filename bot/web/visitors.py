@@ -11,7 +11,7 @@ from aiohttp import web
 from bot.kernel.errors import BadRequest, Forbidden
 from bot.kernel.ids import random_text
 from bot.payments.facts import PayerId
-from bot.payments.ports import Wallet
+from bot.payments.ports import SignIn, Wallet
 from bot.storage.ephemeral_port import Ephemeral
 from bot.storage.vault import Vault
 
@@ -36,13 +36,25 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """The operator's account at a gateway, in whose name a wallet tells who pays: an openid belongs to one appid."""
+    """The operator's account at a gateway, in whose name a wallet tells who pays: an openid belongs to one appid.
+
+    A gateway may take several wallets' payments, and each knows the same person by another name.
+    """
 
     gateway: str
     account: str
+    wallet: str
 
     def __str__(self) -> str:
-        return f"{self.gateway}:{self.account}"
+        return f"{self.gateway}:{self.account}:{self.wallet}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A sign-in that came back to the browser that began it: where it was for, and the path to go on with."""
+
+    at: At
+    back: str
 
 
 class Visitors:
@@ -82,15 +94,14 @@ class Visitors:
     async def send_to_wallet(self, visit: Visit, wallet: Wallet, at: At, *, back: str, callback: str) -> web.HTTPFound:
         """Return the redirect to the wallet's sign-in; ``back`` is a path of ours, kept here and never in the URL."""
         state = random_text(_ID_CHARS)
-        await self._store.put(
-            f"oauth:{state}", self._sealed({"visit": visit.id, "at": str(at), "back": back}), STATE_SECONDS
-        )
+        begun = {"visit": visit.id, "at": [at.gateway, at.account, at.wallet], "back": back}
+        await self._store.put(f"oauth:{state}", self._sealed(begun), STATE_SECONDS)
         redirect = web.HTTPFound(wallet.authorize_url(callback, state))
         self.remember(redirect, visit)
         return redirect
 
-    async def expected(self, request: web.Request, at: At) -> str:
-        """Spend the state of a sign-in that comes back and return the path to go on with.
+    async def expected(self, request: web.Request, gateway: str, account: str) -> Expected:
+        """Spend the state of a sign-in that comes back to the address of this account.
 
         Raises Forbidden for a state that is unknown, spent, too old, another browser's or another account's.
         """
@@ -99,20 +110,22 @@ class Visitors:
         if waiting is None:
             raise Forbidden("oauth_state", "open the payment page again")
         kept = self._opened(waiting)
+        at = At(*kept["at"])
         given = request.cookies.get(self._cookie, "")
-        if kept["at"] != str(at) or not hmac.compare_digest(kept["visit"].encode(), given.encode()):
+        ours = hmac.compare_digest(kept["visit"].encode(), given.encode())
+        if (at.gateway, at.account) != (gateway, account) or not ours:
             raise Forbidden("oauth_state", "open the payment page again in the same app")
-        return str(kept["back"])
+        return Expected(at, str(kept["back"]))
 
-    async def identify(self, request: web.Request, wallet: Wallet, at: At) -> None:
-        """Exchange the code of a sign-in whose state was ``expected`` and keep who the payer is.
+    async def identify(self, request: web.Request, sign_in: SignIn, at: At) -> None:
+        """Exchange the code of a sign-in that was ``expected`` and keep who the payer is.
 
         Raises BadRequest for a missing, wrong or spent code, Forbidden for a snapshot user, GatewayTrouble.
         """
-        code = request.query.get("code", "")
+        code = sign_in.code(request.query, request.headers.get("User-Agent", ""))
         if not 0 < len(code) <= _CODE_CHARS_MAX:
             raise BadRequest("oauth_code", "open the payment page again")
-        payer = await wallet.identify(code)
+        payer = await sign_in.wallet.identify(code)
         if payer.snapshot:
             raise Forbidden("oauth_snapshot", "tap 使用完整服务 on the page and open it again")
         known = {"wallet": payer.wallet, "app_id": payer.app_id, "subject": payer.subject, "unionid": payer.unionid}

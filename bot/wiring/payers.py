@@ -6,7 +6,7 @@ from bot.channels.official.account import OfficialAccount
 from bot.channels.official.client import WeChatClient
 from bot.channels.official.wallet import NAME as WECHAT
 from bot.channels.official.wallet import WeChatWallet
-from bot.gateways import ACQUIRES, SPENT_CODES, WALLETS, SignsIn
+from bot.gateways import ACQUIRES, SPENT_CODES, WALLETS, SignsIn, plain_code
 from bot.kernel.clock import Clock
 from bot.kernel.errors import Misconfigured
 from bot.payments.facts import Way
@@ -44,12 +44,12 @@ def wallet_book(
         for key in tables:
             if isinstance(gateway, SignsIn):
                 wallet = gateway.wallet(key)
-                found[wallet.name, name, key] = SignIn(wallet, SPENT_CODES[wallet.name])
+                found[wallet.name, name, key] = SignIn(wallet, SPENT_CODES.get(wallet.name, plain_code))
             _, app_ids = gateway.owner(key)
             for account in accounts:
                 if account.app_id in app_ids:
                     signer = WeChatWallet(account.app_id, clients[account.key])
-                    found.setdefault((WECHAT, name, key), SignIn(signer, SPENT_CODES[WECHAT]))
+                    found.setdefault((WECHAT, name, key), SignIn(signer, plain_code))
     return WalletBook(found)
 
 

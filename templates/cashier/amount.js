@@ -60,7 +60,8 @@
     numbered(typed());
     till.ask(form.getAttribute('action'), new URLSearchParams(new FormData(form)))
       .then(function (answer) {
-        if (answer.result === 'order') { till.pay(answer.order); }
+        if (answer.result === 'order' && data.chooses) { location.assign(answer.url); }
+        else if (answer.result === 'order') { till.pay(answer.order); }
         else if (answer.result === 'sign_in') { location.replace(answer.url); }
         else if (answer.code === 'amount_range' || answer.code === 'amount_form') { say(''); complain(till.told(answer.code)); free(); }
         else { till.stop(till.told(answer.code)); }

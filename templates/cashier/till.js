@@ -2,6 +2,7 @@
 window.makeTill = function (words, say, free) {
   'use strict';
   var watched = '';
+  var TRIES = 5;
 
   function told(code) { return words[code] || words.other; }
   function stop(text) { say(text, true); free(); }
@@ -36,19 +37,23 @@ window.makeTill = function (words, say, free) {
     else { say(outcome === 'cancel' ? words.cancelled : words.unfinished, outcome !== 'cancel'); free(); }
   }
 
-  function open(order, tries) {
-    ask('/cashier/' + order + '/charge')
+  // A page of the wallet's own, its code for a desk, or its bridge: whichever the server gave.
+  function hand(order, answer, done) {
+    watch(order);
+    if (answer.url) { say(words.leaving); location.assign(answer.url); }
+    else if (answer.code) { say(''); done(answer.code); free(); }
+    else { say(''); window.openWallet(answer.bridge, function (outcome) { handed(order, outcome); }); }
+  }
+
+  function open(order, how, done, tries) {
+    ask('/cashier/' + order + '/charge' + (how ? '?' + how : ''))
       .then(function (answer) {
-        if (answer.result === 'pay') {
-          say('');
-          watch(order);
-          window.openWallet(answer.bridge, function (outcome) { handed(order, outcome); });
-        } else if (answer.result === 'paid' || answer.result === 'sign_in') {
-          location.replace(answer.url);
-        } else if (answer.result === 'wait' && tries > 0) {
+        if (answer.result === 'pay') { hand(order, answer, done); }
+        else if (answer.result === 'paid' || answer.result === 'sign_in') { location.replace(answer.url); }
+        else if (answer.result === 'wait' && tries > 0) {
           say(words.connecting);
-          setTimeout(function () { open(order, tries - 1); }, answer.retry_after * 1000);
-        } else { stop(told(answer.code)); }
+          setTimeout(function () { open(order, how, done, tries - 1); }, answer.retry_after * 1000);
+        } else { stop(answer.result === 'wait' ? words.waiting : told(answer.code)); }
       })
       .catch(function () { stop(words.offline); });
   }
@@ -57,6 +62,12 @@ window.makeTill = function (words, say, free) {
     ask: ask,
     stop: stop,
     told: told,
-    pay: function (order) { say(words.opening); open(order, 5); }
+    watch: watch,
+    // how: what the visitor chose, as the address says it; done: what to do with a code to show.
+    pay: function (order, how, done) {
+      say(words.opening);
+      if (how || !window.findWay) { open(order, how, done, TRIES); }
+      else { window.findWay(function (way) { open(order, way, done, TRIES); }); }
+    }
   };
 };

@@ -129,6 +129,18 @@ async def test_one_payment_is_not_booked_for_two_lines(rig: HostedRig) -> None:
     assert await rig.sound()
 
 
+async def test_nobody_overpays_a_bill_of_ours_whatever_the_rule_says(rig: HostedRig) -> None:
+    """We keep no balances: what a rule lets billers take in advance would be nobody's on a hosted bill."""
+    of = await rig.offer(definition(amount=AmountRule(kind=AmountKind.EXACT_OR_MORE)))
+    bill = await rig.owe(of, Owing())
+    told = await rig.pay(of, bill, 12_000)
+
+    assert await rig.biller.settle(told) == Refused("amount")
+    assert await rig.biller.settle(told) == Refused("amount"), "and the answer stands"
+    assert await rig.state(bill) == ("paid", 10_000, None)
+    assert isinstance(await rig.biller.undo(told, "refund"), Refused), "what was not booked is not taken off"
+
+
 async def test_a_bill_that_was_paid_elsewhere_says_so(rig: HostedRig) -> None:
     of = await rig.offer(definition())
     bill = await rig.owe(of, Owing(state="paid_elsewhere"))

@@ -43,17 +43,37 @@ async def shop(sqlite_url: str, usage: engines.Usage) -> AsyncIterator[Shop]:
             await wallet.close()
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def bazaar(sqlite_url: str, usage: engines.Usage) -> AsyncIterator[Shop]:
+    """A shop whose merchant takes every wallet."""
+    usage.add("memory")
+    async with open_shop(sqlite_url, SystemClock(), every_wallet=True) as opened:
+        wallet = await _wallet(opened)
+        try:
+            yield opened
+        finally:
+            await wallet.close()
+
+
 async def _wallet(shop: Shop) -> TestServer:
-    """Serve the wallet's sign-in: it knows everybody and asks nothing."""
+    """Serve every wallet's sign-in, which knows everybody and asks nothing, and the page where they go on to pay."""
 
     async def sign_in(request: web.Request) -> web.StreamResponse:
         # We listen on a port that only the test knows, so the registered address leads there.
         callback = urlsplit(request.query["redirect_uri"]).path
-        raise web.HTTPFound(f"{base(shop)}{callback}?code={shop.wallet.code()}&state={request.query['state']}")
+        code = shop.wallets[request.match_info["wallet"]].code()
+        raise web.HTTPFound(f"{base(shop)}{callback}?code={code}&state={request.query['state']}")
+
+    async def pay(_: web.Request) -> web.StreamResponse:
+        page = '<!doctype html><html lang="zh"><link rel="icon" href="data:,"><title>pay</title><h1>Wallet</h1></html>'
+        return web.Response(text=page, content_type="text/html")
 
     app = web.Application()
-    app.router.add_get("/authorize", sign_in)
+    app.router.add_get("/authorize/{wallet}", sign_in)
+    app.router.add_get("/pay", pay)
     server = TestServer(app)
     await server.start_server()
-    shop.wallet.url = str(server.make_url("/authorize"))
+    for name, wallet in shop.wallets.items():
+        wallet.url = str(server.make_url(f"/authorize/{name}"))
+    shop.second.pages = str(server.make_url("/pay"))
     return server

@@ -8,7 +8,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.services import Chromium
-from tests.web.rig import WECHAT, Shop
+from tests.web.rig import ALIPAY, WECHAT, Shop
 
 WIDTHS = (320, 375, 414, 1280)
 
@@ -62,6 +62,22 @@ setTimeout(() => {
     call: (name) => window.invoked.push([name]),
   };
   document.dispatchEvent(new Event('WeixinJSBridgeReady'));
+}, 30);
+"""
+
+
+# Alipay's bridge: it has one call for a payment, and tells a code of four digits.
+_ALIPAY_BRIDGE = """
+window.invoked = [];
+window.answer = '9000';
+setTimeout(() => {
+  window.AlipayJSBridge = {
+    call: (name, parameters, done) => {
+      window.invoked.push([name, parameters]);
+      setTimeout(() => done({ resultCode: window.answer }), 10);
+    },
+  };
+  document.dispatchEvent(new Event('AlipayJSBridgeReady'));
 }, 30);
 """
 
@@ -121,6 +137,15 @@ async def wechat(browser: Browser, *, width: int = 375, **how: Any) -> AsyncIter
     """WeChat's browser on somebody's phone: it has the bridge."""
     async with eyes(browser, width=width, user_agent=WECHAT, **how) as seen:
         await seen.context.add_init_script(_BRIDGE)
+        yield seen
+
+
+@asynccontextmanager
+async def alipay(browser: Browser, *, width: int = 375, bridge: bool = True) -> AsyncIterator[Eyes]:
+    """Alipay's browser on somebody's phone, an old one without the bridge too."""
+    async with eyes(browser, width=width, user_agent=ALIPAY) as seen:
+        if bridge:
+            await seen.context.add_init_script(_ALIPAY_BRIDGE)
         yield seen
 
 

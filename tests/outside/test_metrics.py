@@ -46,3 +46,14 @@ def test_labels_fed_from_outside_cannot_grow_without_end() -> None:
     assert text.count("calls_total{") == 501
     assert 'calls_total{dest="other"} 1500.0' in text
     assert 'calls_total{dest="host 3"} 2.0' in text
+
+
+def test_labels_count_by_their_names_in_whatever_order_they_are_given() -> None:
+    metrics = Metrics()
+    metrics.count("calls_total", dest="a", outcome="b")
+    metrics.count("calls_total", outcome="b", dest="a")
+    metrics.count("calls_total", dest="b", outcome="a")
+
+    text = page(metrics)
+    assert 'calls_total{dest="a",outcome="b"} 2.0' in text
+    assert 'calls_total{dest="b",outcome="a"} 1.0' in text

@@ -8,7 +8,7 @@ import pytest
 from bot.billers.port import Refusal
 from bot.kernel.errors import BadRequest
 from bot.payments.charges import AlreadyPaid, Confirming, Ready
-from bot.payments.facts import Declined, Missing, PayerId, Unknown, Waiting, Way
+from bot.payments.facts import Created, Declined, Missing, PayerId, Unknown, Waiting, Way
 from bot.payments.policy import Policy
 from tests.payments.scripted_gateway import APP, LOST_AFTER, LOST_BEFORE
 from tests.payments.world import CHAT, OTHER_PAYER, World, build
@@ -39,6 +39,23 @@ async def test_the_payer_who_reopens_the_page_gets_the_same_charge(world: World)
     assert len({ready.charge_id for ready in opened}) == 1
     assert {ready.charge_id for ready in at_once if isinstance(ready, Ready)} == {opened[0].charge_id}
     assert world.gateway.count("create") == 1
+
+
+async def test_a_page_for_browsers_is_named_afresh(world: World) -> None:
+    """An h5_url lives five minutes and an order fifteen: the identical create names another for the same charge."""
+    world.gateway.can |= {Way.H5}
+    order = await world.order()
+    first = await world.open(order, payer=None, way=Way.H5)
+    world.gateway.script("create", Created({"h5_url": "https://wallet.example/fresh"}), Unknown("timeout"))
+
+    second = await world.open(order, payer=None, way=Way.H5)
+    third = await world.open(order, payer=None, way=Way.H5)
+
+    assert {first.charge_id, second.charge_id, third.charge_id} == {first.charge_id}
+    assert second.handover == {"h5_url": "https://wallet.example/fresh"}
+    assert third.handover == first.handover, "without an answer the old one may still do"
+    assert (len(world.gateway.requests), len(set(world.gateway.requests))) == (3, 1)
+    assert [charge.state for charge in await world.charges(order)] == ["pending"]
 
 
 async def test_eight_first_opens_at_once_make_one_charge(world: World) -> None:

@@ -244,3 +244,43 @@ async def test_a_line_in_time_or_on_a_desk_is_no_finding(world: World) -> None:
         order.lines[0].id,
     )
     assert await invariants.inspect(world.database, world.clock.now(), late) == []
+
+
+async def desk_case(world: World, kind: str, state: str, line_id: str) -> None:
+    await world.execute(
+        "INSERT INTO cases (id, kind, key, subject, state, trace_id, opened_at, due_at) "
+        "VALUES ('cas_2', $1, $2, 's', $3, 't', 1, 1)",
+        kind,
+        line_id,
+        state,
+    )
+
+
+@pytest.mark.parametrize(("state", "found"), [("open", 0), ("proposed", 0), ("resolved", 1), ("rejected", 1)])
+async def test_a_decided_case_keeps_no_late_line(world: World, state: str, found: int) -> None:
+    order = await world.paid()
+    await desk_case(world, "dead_letter", state, order.lines[0].id)
+    world.clock.advance(61)
+
+    assert len(await invariants.inspect(world.database, world.clock.now(), Policy(fulfil_within=60))) == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "found"),
+    [
+        ("settle_refused", "open", 0),
+        ("settle_refused", "resolved", 0),
+        ("settle_refused", "rejected", 1),
+        ("customer", "open", 0),
+        ("customer", "resolved", 1),
+    ],
+)
+async def test_a_refused_line_waits_at_a_desk_or_was_settled_by_hand(
+    world: World, kind: str, state: str, found: int
+) -> None:
+    order = await world.paid()
+    await world.execute("UPDATE order_lines SET state = 'refused', refusal = 'other' WHERE order_id = $1", order.id)
+    await desk_case(world, kind, state, order.lines[0].id)
+
+    told = await invariants.inspect(world.database, world.clock.now(), Policy())
+    assert [finding.check for finding in told] == ["line_refused_forgotten"] * found

@@ -136,3 +136,25 @@ def test_a_hostile_header_costs_no_more_than_a_long_one() -> None:
         read_user_agent(user_agent)
 
     assert time.perf_counter() - started < 0.05
+
+
+def test_the_operators_own_bank_app_goes_before_unionpays_token_and_after_wechats() -> None:
+    own = ("ExampleBank/",)
+
+    assert read_user_agent(f"{ANDROID} ExampleBank/7.1 UnionPay/1.0 PSBC", own) == Visitor(Wallet.BANK)
+    assert read_user_agent(f"{ANDROID} {MICRO} ExampleBank/7.1", own) == Visitor(Wallet.WECHAT)
+    assert read_user_agent(f"{ANDROID} ExampleBank/7.1 UnionPay/1.0 PSBC") == Visitor(Wallet.UNIONPAY, "PSBC")
+    assert read_user_agent(f"{ANDROID} Other/7.1", own) == Visitor(Wallet.MOBILE)
+
+
+@pytest.mark.parametrize(
+    ("agent", "identifier"),
+    [
+        (f"{IPHONE} (com.unionpay.chsp) (version 1008) UnionPay/1.0 CloudPay", "UnionPay/1.0 CloudPay"),
+        (f"{ANDROID} UnionPay/1.0.2 NewBank", "UnionPay/1.0.2 NewBank"),
+        (f"{IPHONE} (com.unionpay.chsp)", ""),
+        (f"{ANDROID} UnionPay/1.0", ""),
+    ],
+)
+def test_the_identifier_is_repeated_as_the_app_says_it(agent: str, identifier: str) -> None:
+    assert read_user_agent(agent).identifier == identifier

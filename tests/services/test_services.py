@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,14 +31,65 @@ def test_each_database_is_its_own(postgres: Postgres) -> None:
         postgres.drop_database(two)
 
 
-def test_databases_are_made_ahead_and_never_handed_out_twice(postgres: Postgres) -> None:
-    assert postgres.ahead
-    made = [postgres.create_database() for _ in range(3)]
+@pytest.fixture
+def lender(postgres: Postgres) -> Iterator[Postgres]:
+    """The same server, whose databases nobody else borrows."""
+    with Postgres(postgres.dsn) as server:
+        yield server
 
-    assert len(set(made)) == 3
-    for dsn in made:
-        assert run_sql(dsn, "SELECT count(*) FROM alembic_version") == ["1"]
-        postgres.drop_database(dsn)
+
+CUSTOMER = "INSERT INTO customers (id, created_at) VALUES ('cus_1', 0)"
+AUDIT = "INSERT INTO audit (at, actor, action, subject, trace_id) VALUES (0, 'a', 'b', 'c', 't') RETURNING seq"
+
+
+def test_a_database_is_lent_again_without_its_rows_numbers_and_guests(lender: Postgres) -> None:
+    first = lender.lend_database()
+    run_sql(first, CUSTOMER)
+    (number,) = run_sql(first, AUDIT)
+
+    async def leave_one_in_the_middle() -> None:
+        connection = await asyncpg.connect(first)
+        await connection.execute("BEGIN")
+        await connection.execute("UPDATE customers SET created_at = 1")
+        await asyncio.to_thread(lender.take_back, first)
+        connection.terminate()
+
+    asyncio.run(leave_one_in_the_middle())
+
+    assert lender.lend_database() == first
+    assert run_sql(first, "SELECT count(*) FROM customers", "SELECT count(*) FROM audit") == ["0", "0"]
+    assert run_sql(first, "SELECT count(*) FROM alembic_version", AUDIT) == ["1", number]
+    assert lender.lend_database() != first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE audit",
+        "ALTER TABLE customers ADD COLUMN extra int",
+        "CREATE TABLE extra (x int)",
+        "ALTER TABLE audit DISABLE TRIGGER ALL",
+        "UPDATE alembic_version SET version_num = '9999'",
+    ],
+)
+def test_a_database_whose_schema_was_touched_is_not_lent_again(lender: Postgres, change: str) -> None:
+    touched = lender.lend_database()
+    run_sql(touched, change)
+    lender.take_back(touched)
+
+    assert lender.lend_database() != touched
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        run_sql(touched, "SELECT 1")
+
+
+def test_a_database_is_lent_a_bounded_number_of_times(lender: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.services.postgresql._LENT_MAX", 2)
+    lent = []
+    for _ in range(3):
+        lent.append(lender.lend_database())
+        lender.take_back(lent[-1])
+
+    assert lent[0] == lent[1] != lent[2]
 
 
 async def test_databases_can_be_made_inside_a_running_event_loop(postgres: Postgres) -> None:

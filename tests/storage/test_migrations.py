@@ -1,5 +1,6 @@
 """The migrations lead to exactly the schema that the tables declare, and to no other database's."""
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,11 +12,14 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from bot.kernel.clock import SystemClock
 from bot.kernel.errors import Misconfigured
-from bot.storage import migrations
+from bot.storage import migrations, release
+from bot.storage.database import connect
 from bot.storage.errors import StoreAway
 from bot.storage.migrations import runner
 from bot.storage.schema import immutable_tables
+from bot.storage.sqlite_link import translated, unique_indexes
 from bot.storage.tables import METADATA
 from tests.services import Postgres, run_sql
 
@@ -131,6 +135,52 @@ def test_a_blank_database_is_behind(blank_database_url: str) -> None:
     assert migrations.current(blank_database_url) is None
     with pytest.raises(Misconfigured, match="python -m bot migrate"):
         migrations.check(blank_database_url)
+
+
+def test_revisions_are_told_by_their_files_as_by_alembic() -> None:
+    scripts = runner._scripts()
+
+    assert set(release.revisions()) == {script.revision for script in scripts.walk_revisions()}
+    assert release.revisions()[-1] == scripts.get_current_head()
+
+
+async def test_an_open_database_tells_its_revision(blank_database_url: str) -> None:
+    database = await connect(blank_database_url, SystemClock())
+    try:
+        with pytest.raises(Misconfigured, match="python -m bot migrate"):
+            await release.check(database)
+        await asyncio.to_thread(migrations.upgrade, blank_database_url)
+        await release.check(database)
+        assert await release.current(database) == migrations.current(blank_database_url)
+        execute(blank_database_url, "UPDATE alembic_version SET version_num = '9999'")
+        with pytest.raises(Misconfigured, match="newer release"):
+            await release.check(database)
+    finally:
+        await database.close()
+
+
+def test_duplicates_are_named_on_sqlite_as_the_schema_names_them(sqlite_url: str) -> None:
+    """SQLite reports columns; what we make of them is the name that PostgreSQL reports, for every table."""
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
+        indexes = unique_indexes(connection)
+    connection.close()
+    for table, columns, name, key in unique_names():
+        error = sqlite3.IntegrityError("UNIQUE constraint failed: " + ", ".join(f"{table}.{each}" for each in columns))
+        error.sqlite_errorname = "SQLITE_CONSTRAINT_PRIMARYKEY" if key else "SQLITE_CONSTRAINT_UNIQUE"
+
+        assert translated(error, indexes).facts["constraint"] == name
+
+
+def unique_names() -> Iterator[tuple[str, list[str], str, bool]]:
+    """Every unique constraint and index of the schema: table, columns, name, and whether it is the primary key."""
+    for table in METADATA.tables.values():
+        for constraint in table.constraints:
+            if isinstance(constraint, sa.PrimaryKeyConstraint | sa.UniqueConstraint):
+                key = isinstance(constraint, sa.PrimaryKeyConstraint)
+                yield table.name, [column.name for column in constraint.columns], str(constraint.name), key
+        for index in table.indexes:
+            if index.unique:
+                yield table.name, [column.name for column in index.columns], str(index.name), False
 
 
 @pytest.mark.parametrize("step", [migrations.upgrade, migrations.check])

@@ -281,7 +281,9 @@ class TestTranslation:
         ("text", "name", "kind", "constraint"),
         [
             ("UNIQUE constraint failed: t.a, t.b", "SQLITE_CONSTRAINT_UNIQUE", Duplicate, "uq_t_a_b"),
-            ("UNIQUE constraint failed: t.a", "SQLITE_CONSTRAINT_PRIMARYKEY", Duplicate, "t.a"),
+            ("UNIQUE constraint failed: t.c", "SQLITE_CONSTRAINT_UNIQUE", Duplicate, "ix_of_its_own"),
+            ("UNIQUE constraint failed: t.a", "SQLITE_CONSTRAINT_PRIMARYKEY", Duplicate, "pk_t"),
+            ("UNIQUE constraint failed: t.a", "SQLITE_CONSTRAINT_ROWID", Duplicate, "pk_t"),
             ("UNIQUE constraint failed: index 'uq_x'", "SQLITE_CONSTRAINT_UNIQUE", Duplicate, "uq_x"),
             ("CHECK constraint failed: ck_t_a", "SQLITE_CONSTRAINT_CHECK", Violated, "ck_t_a"),
         ],
@@ -290,7 +292,7 @@ class TestTranslation:
         error = sqlite3.IntegrityError(text)
         error.sqlite_errorname = name
 
-        found = sqlite_link.translated(error, {"t.a, t.b": "uq_t_a_b"})
+        found = sqlite_link.translated(error, {"t.c": "ix_of_its_own"})
 
         assert isinstance(found, kind)
         assert found.facts["constraint"] == constraint

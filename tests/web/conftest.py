@@ -21,6 +21,13 @@ async def shop(sqlite_url: str, clock: ManualClock) -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
+async def bazaar(sqlite_url: str, clock: ManualClock) -> AsyncIterator[Shop]:
+    """The same shop, whose merchant takes every wallet."""
+    async with open_shop(sqlite_url, clock, every_wallet=True) as opened:
+        yield opened
+
+
+@pytest.fixture
 async def phone(shop: Shop) -> Browser:
     """WeChat's browser on somebody's phone."""
     return await shop.browser()

@@ -19,10 +19,13 @@ from bot.billers.port import Line, Quote
 from bot.kernel.clock import Clock
 from bot.kernel.errors import BadRequest
 from bot.kernel.ids import random_text
-from bot.payments.facts import Notice, PayerId, RawNotice, Unverified
+from bot.outside.breaker import Patience
+from bot.payments.facts import Created, Declined, NewCharge, Notice, Paid, PayerId, RawNotice, Unverified, Way
 from bot.payments.gatekeeper import Placing
+from bot.payments.ports import SignIn
 from bot.payments.registry import Gateways
 from bot.payments.room import Means, furnish
+from bot.payments.routing import Health, Rule
 from bot.payments.values import Order
 from bot.settings import ConfigFile, Environment, Settings
 from bot.storage.port import Tx
@@ -36,6 +39,13 @@ WALLET_URL = "https://wallet.example/authorize"
 
 WECHAT = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Mobile Safari/537.36 MicroMessenger/8.0.50"
 DESKTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36"
+
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+ANDROID = "Mozilla/5.0 (Linux; Android 14; V2309A) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36"
+SAFARI = f"{IPHONE} Version/17.5 Mobile/15E148 Safari/604.1"
+ALIPAY = f"{IPHONE} AliApp(AP/10.5.96) AlipayClient/10.5.96"
+CLOUD_PAY = f"{ANDROID} (com.unionpay.chsp) UnionPay/1.0 CloudPay"
+BANK = f"{ANDROID} ExampleBank/7.1"
 
 MERCHANT = Merchant("mer_1", "老街面馆有限公司", "老街面馆", "active", {"scripted": "main", "second": "main"})
 STORE = Store("sto_1", MERCHANT.id, "中山路店", "中山路 18 号", "active")
@@ -58,6 +68,29 @@ class NoticeGateway(ScriptedGateway):
         return self.notice(self.pay(number))
 
 
+class WalletsGateway(NoticeGateway):
+    """A gateway that takes every wallet's payments in every way, and hands over what each of them needs."""
+
+    pages = "https://wallet.example/pay"
+
+    def _create(self, request: NewCharge) -> Created | Paid | Declined:
+        made = super()._create(request)
+        if not isinstance(made, Created):
+            return made
+        if request.way is Way.NATIVE:
+            return Created({"qr_code": f"https://qr.wallet.example/{request.out_trade_no}"})
+        if request.way is Way.JSAPI and request.payer_app == "alipay_app":
+            return Created({"trade_no": f"2026{request.out_trade_no}"})
+        if request.way is Way.JSAPI and request.payer_app == APP:
+            return made
+        return Created({"url": f"{self.pages}?no={request.out_trade_no}"})
+
+
+EVERY_WAY = frozenset({Way.JSAPI, Way.NATIVE, Way.H5, Way.REDIRECT, Way.CLOSE, Way.REFUND})
+# The merchant's WeChat payments go the one way first and the other way where that fails.
+ROUTES = (Rule("wechat", "scripted", priority=1), Rule("wechat", "second", priority=2))
+
+
 @dataclass
 class ScriptedWallet:
     """Implements ``payments.ports.Wallet``: codes are good once, as WeChat's are."""
@@ -65,6 +98,7 @@ class ScriptedWallet:
     name: str = "wechat"
     codes: dict[str, PayerId | Exception] = field(default_factory=dict)
     url: str = WALLET_URL
+    app: str = APP
 
     def authorize_url(self, back: str, state: str) -> str:
         return f"{self.url}?redirect_uri={back}&state={state}"
@@ -80,8 +114,12 @@ class ScriptedWallet:
     def code(self, subject: str = "openid-1", *, snapshot: bool = False) -> str:
         """Give out a code for a person."""
         code = random_text(16)
-        self.codes[code] = PayerId(self.name, APP, subject, snapshot=snapshot)
+        self.codes[code] = PayerId(self.name, self.app, subject, snapshot=snapshot)
         return code
+
+    @property
+    def sign_in(self) -> SignIn:
+        return SignIn(self, lambda query, _: query.get("code", ""))
 
 
 @dataclass(frozen=True)
@@ -137,11 +175,12 @@ class Browser:
             body = await answer.read()
             return Seen(answer.status, dict(answer.headers), body.decode("utf-8", "replace"))
 
-    async def sign_in(self, path: str, subject: str = "openid-1") -> Seen:
+    async def sign_in(self, path: str, subject: str = "openid-1", wallet: str = "wechat") -> Seen:
         """Open a page of a payer, go through the wallet, and come back to the page."""
+        signer = self.shop.wallets[wallet]
         sent = await self.get(path)
-        assert sent.status == 302 and sent.location.startswith(self.shop.wallet.url), sent
-        back = await self.come_back(sent, self.shop.wallet.code(subject))
+        assert sent.status == 302 and sent.location.startswith(signer.url), sent
+        back = await self.come_back(sent, signer.code(subject))
         assert back.status == 303 and back.location == path, back
         return await self.get(back.location)
 
@@ -150,9 +189,10 @@ class Browser:
         callback = urlsplit(parse_qs(urlsplit(sent.location).query)["redirect_uri"][0]).path
         return await self.get(f"{callback}?code={code}&state={sent.state}")
 
-    async def charge(self, order: Order) -> Seen:
-        """Press the button of the cashier's page."""
-        return await self.post(f"/cashier/{order.token}/charge", X_Scenepay="cashier", Accept="application/json")
+    async def charge(self, order: Order, how: str = "") -> Seen:
+        """Press the button of the cashier's page; ``how`` is what the page chose, such as ``with=alipay``."""
+        path = f"/cashier/{order.token}/charge{'?' if how else ''}{how}"
+        return await self.post(path, X_Scenepay="cashier", Accept="application/json")
 
     async def type_amount(self, amount: str, nonce: str, *, accept: str = "application/json") -> Seen:
         """Send the form of the store's page."""
@@ -170,6 +210,8 @@ class Shop:
     wallet: ScriptedWallet
     code: str
     clients: list[TestClient[web.Request, web.Application]]
+    second: WalletsGateway
+    wallets: Mapping[str, ScriptedWallet]
 
     @property
     def clock(self) -> Clock:
@@ -197,11 +239,11 @@ class Shop:
         assert isinstance(placed, Order), placed
         return placed
 
-    async def pay(self, order: Order) -> None:
+    async def pay(self, order: Order, gateway: NoticeGateway | None = None) -> None:
         """The payer has paid: bring the gateway's word into the books."""
-        number = list(self.gateway.charges)[-1]
-        notice = self.gateway.notice(self.gateway.pay(number))
-        await self.house.payments.notices.take("scripted", notice, "trc_notice")
+        taker = gateway or self.gateway
+        notice = taker.notice(taker.pay(list(taker.charges)[-1]))
+        await self.house.payments.notices.take(taker.name, notice, "trc_notice")
 
     async def execute(self, sql: str, *values: Any) -> int:
         return await self.house.database.effect(lambda tx: tx.execute(sql, *values))
@@ -242,25 +284,38 @@ class Shop:
 
 @asynccontextmanager
 async def open_shop(
-    database_url: str, clock: Clock, *, public_url: str = URL, trusted_proxies: tuple[str, ...] = ()
+    database_url: str,
+    clock: Clock,
+    *,
+    public_url: str = URL,
+    trusted_proxies: tuple[str, ...] = (),
+    every_wallet: bool = False,
 ) -> AsyncIterator[Shop]:
-    """Open a house without gateways of its own, put the scripted ones in, and serve it."""
+    """Open a house without gateways of its own, put the scripted ones in, and serve it.
+
+    ``every_wallet`` lets the merchant be paid with all of them, through a second gateway; else only with WeChat.
+    """
     environment = Environment(
         database_url=database_url,
         redis_url="memory://",
         public_url=public_url,
         secret_key=SECRET,  # type: ignore[arg-type]  # Pydantic makes it a SecretStr.
     )
-    settings = Settings(environment=environment, file=ConfigFile(trusted_proxies=trusted_proxies))
+    file = ConfigFile(trusted_proxies=trusted_proxies, bank_apps=("ExampleBank/",))
+    settings = Settings(environment=environment, file=file)
     async with open_house(settings, clock) as plain:
-        gateway, wallet = NoticeGateway(clock), ScriptedWallet()
-        # The second account is signed in for by the same wallet, and takes no money of anybody's here.
-        gateways = Gateways({"scripted": gateway}, {"wechat": "scripted"}, public_url)
+        gateway, second = NoticeGateway(clock), WalletsGateway(clock, name="second", can=EVERY_WAY)
+        wallets = {name: ScriptedWallet(name, app=f"{name}_app") for name in ("alipay", "unionpay")}
+        wallets["wechat"] = ScriptedWallet()
+        gateways = _gateways(gateway, second, public_url, clock, every_wallet=every_wallet)
         means = Means(plain.database, clock, plain.vault, gateways, plain.billers, SECRET.encode())
-        wallets = WalletBook({("scripted", "main"): wallet, ("scripted", "other"): wallet})
-        house = replace(plain, payments=furnish(means), wallets=wallets, gateways={"scripted": gateway})
+        # The other account is signed in for by the same wallet, and takes no money of anybody's here.
+        places = [("wechat", "scripted", "main"), ("wechat", "scripted", "other")]
+        places += [(name, "second", "main") for name in wallets] if every_wallet else []
+        book = WalletBook({place: wallets[place[0]].sign_in for place in places})
+        house = replace(plain, payments=furnish(means), wallets=book, gateways={"scripted": gateway, "second": second})
         server = TestServer(application(house))
-        shop = Shop(house, server, gateway, wallet, "", [])
+        shop = Shop(house, server, gateway, wallets["wechat"], "", [], second, wallets)
         await house.database.effect(lambda tx: put_merchant(tx, MERCHANT, clock))
         await house.database.effect(lambda tx: put_store(tx, STORE, clock))
         await shop.put_item("itm_meal", MEAL)
@@ -272,3 +327,13 @@ async def open_shop(
             for client in shop.clients:
                 await client.close()
             await server.close()
+
+
+def _gateways(
+    gateway: NoticeGateway, second: WalletsGateway, public_url: str, clock: Clock, *, every_wallet: bool
+) -> Gateways:
+    if not every_wallet:
+        return Gateways({"scripted": gateway}, {"wechat": "scripted"}, public_url)
+    wallets = {"wechat": "scripted"} | dict.fromkeys(("alipay", "unionpay", "bankapp"), "second")
+    health = Health(clock, Patience(failures=3, rest=30))
+    return Gateways({"scripted": gateway, "second": second}, wallets, public_url, rules=ROUTES, health=health)

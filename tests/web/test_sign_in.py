@@ -71,12 +71,12 @@ async def test_a_state_lives_ten_minutes(shop: Shop, phone: Browser, clock: Manu
 
 async def test_another_browser_cannot_finish_a_sign_in(shop: Shop, phone: Browser) -> None:
     """CSRF: an attacker's own finished sign-in must not become the victim's identity."""
-    sent = await phone.get(f"/q/{shop.code}")
+    for_a_stranger, for_a_visitor = await phone.get(f"/q/{shop.code}"), await phone.get(f"/q/{shop.code}")
     victim = await shop.browser()
 
-    assert (await victim.come_back(sent, shop.wallet.code("attacker"))).status == 403
+    assert (await victim.come_back(for_a_stranger, shop.wallet.code("attacker"))).status == 403
     await victim.get(f"/q/{shop.code}")
-    assert (await victim.come_back(sent, shop.wallet.code("attacker"))).status == 403
+    assert (await victim.come_back(for_a_visitor, shop.wallet.code("attacker"))).status == 403
     assert (await victim.get(f"/q/{shop.code}")).status == 302, "nobody is signed in"
 
 

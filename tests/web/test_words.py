@@ -13,6 +13,8 @@ ELSEWHERE = {
     *("bill_changed", "bill_gone", "bill_held", "bill_needed", "bill_twice", "nothing_chosen", "oldest_first"),
     *("one_at_a_time", "too_many", "whole_bill", "line_unknown", "nothing_left", "order_unpaid", "partial_refund"),
     *("order_unknown", "way_unsupported", "quote_expired"),
+    # Said at a till, which has its own words (counter/counter.js).
+    *("charge_made", "wallet_unsupported"),
 }
 
 

@@ -1,6 +1,17 @@
 """The schema, one file a room; importing this package fills ``METADATA``."""
 
-from bot.storage.tables import billers, cases, customers, devices, jobs, ledger, payments, reconciliation, trail
+from bot.storage.tables import (
+    billers,
+    cases,
+    customers,
+    devices,
+    jobs,
+    ledger,
+    payments,
+    reconciliation,
+    sharing,
+    trail,
+)
 from bot.storage.tables.base import METADATA
 
 __all__ = [
@@ -13,5 +24,6 @@ __all__ = [
     "ledger",
     "payments",
     "reconciliation",
+    "sharing",
     "trail",
 ]
