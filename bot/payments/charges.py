@@ -14,6 +14,7 @@ from bot.payments.facts import Created, NewCharge, PayerId, Way
 from bot.payments.policy import Policy, query_pause
 from bot.payments.registry import Gateways
 from bot.payments.routing import SWITCHING
+from bot.payments.sharing import plan
 from bot.payments.states import CHARGE, LIVE, quoted
 from bot.payments.upstream import Upstream
 from bot.payments.values import Charge
@@ -260,7 +261,8 @@ class Charges:
     async def _insert(self, tx: Tx, ask: ChargeAsk, order: Row, payer: str | None, now: datetime) -> Charge:
         """Commit the intent, with the exact request, before anything is sent."""
         charge_id = new_id("chg", now)
-        request = self._request(ask, order, now)
+        rules = await plan.rules(tx, self._gateways.get(ask.gateway), order)
+        request = replace(self._request(ask, order, now), share=bool(rules))
         sealed = requests.seal_request(self._vault, request)
         await tx.execute(
             _INSERT,
@@ -279,6 +281,7 @@ class Charges:
             order["expires_at"],
             to_micros(now + timedelta(seconds=query_pause(0))),
         )
+        await plan.keep(tx, charge_id, request, ask.gateway, order, rules, now)
         row = await tx.row(_LIVE, ask.order_id)
         assert row is not None
         return values.charge(row)

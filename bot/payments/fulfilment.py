@@ -21,6 +21,7 @@ from bot.payments import locks, refund_rows, values, work
 from bot.payments.orders import Orders
 from bot.payments.policy import Policy
 from bot.payments.refunds import RefundAsk, request_in
+from bot.payments.sharing import plan
 from bot.payments.states import LINE, quoted
 from bot.payments.values import Order, OrderLine, Refund
 from bot.storage.port import Database, Tx
@@ -259,6 +260,8 @@ async def _after_end(tx: Tx, order: Order, jobs: list[NewJob], now: datetime) ->
     assert row is not None
     if row["open"] == 0 and order.channel is not None and order.customer_id is not None:
         jobs = [*jobs, work.receipt(order.id, order.channel, order.account or "", order.trace_id)]
+    if row["open"] == 0:
+        jobs = [*jobs, *await plan.due(tx, order.paid_charge_id, now)]
     await enqueue(tx, jobs, now)
     tx.signal(work.ORDER_CHANNEL)
 

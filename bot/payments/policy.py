@@ -22,6 +22,8 @@ class Policy:
     # A refund above this needs a second person's name.
     refund_alone_max: int = 50_000
     charges_per_order_max: int = 10
+    # No rule may give others more than so many basis points of a payment (WeChat Pay's own limit, unless raised there).
+    share_cap_max: int = 3_000
     # A charge needs this much time before its order expires: WeChat Pay takes no expiry that is less than a minute
     # away, and a payer has to type a password in it.
     charge_seconds_min: float = 60.0

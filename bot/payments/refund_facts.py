@@ -11,6 +11,7 @@ from bot.payments import locks, refund_new, refund_rows, values, work
 from bot.payments.facts import RefundFact, RefundState
 from bot.payments.policy import REFUND_PAUSES
 from bot.payments.refund_new import Terms
+from bot.payments.sharing import returning
 from bot.payments.values import Charge, Order, Refund
 from bot.storage.port import Tx
 
@@ -141,6 +142,7 @@ async def adopt(tx: Tx, *, gateway: str, account: str, fact: RefundFact, trace_i
     await refund_rows.take_back(tx, refund, now)
     await refund_rows.recount(tx, refund.order_id)
     await refund_rows.ask_later(tx, refund.id, now + timedelta(seconds=REFUND_PAUSES[2]))
+    await returning.after_console(tx, refund, now)
     await _case(tx, "console_refund", refund, {}, now)
     return refund
 

@@ -14,6 +14,7 @@ from bot.payments.facts import Declined, Missing, NewRefund, Notice, RefundFact,
 from bot.payments.policy import REFUND_PAUSES, Policy, pause
 from bot.payments.refund_new import Terms
 from bot.payments.registry import Gateways
+from bot.payments.sharing import returning
 from bot.payments.states import LINE
 from bot.payments.values import Order, OrderLine, Refund
 from bot.storage.port import Database, Tx
@@ -326,6 +327,9 @@ class Refunds:
         await enqueue(tx, jobs, now)
         if undoing or any(line.state in _BUSY for line in lines):
             return Waiting("biller_first")
+        kept = await returning.before_refund(tx, refund, now)
+        if kept:
+            return Waiting(kept, 30.0)
         again = now + timedelta(seconds=REFUND_PAUSES[0])
         await refund_rows.SUBMITTED(tx, refund.id, to_micros(now), to_micros(again))
         return replace(refund, state="pending")

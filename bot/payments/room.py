@@ -1,5 +1,6 @@
 """Puts the payment rooms together over one database, so that wiring makes one call."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.billers.port import Directory
@@ -13,9 +14,13 @@ from bot.payments.notices import Notices
 from bot.payments.orders import Orders
 from bot.payments.policy import Policy
 from bot.payments.receipts import Receipts
+from bot.payments.reconciliation.days import FeeTerms
 from bot.payments.refunds import Refunds
 from bot.payments.registry import Gateways
 from bot.payments.scanned import Scanned
+from bot.payments.sharing.returning import Returns
+from bot.payments.sharing.shares import Shares
+from bot.payments.sharing.sweep import SharingSweep
 from bot.payments.sweep import Sweeper
 from bot.payments.till import Till
 from bot.payments.upstream import Upstream
@@ -35,6 +40,8 @@ class Means:
     secret: bytes
     policy: Policy = field(default_factory=Policy)
     gatekeeper: Gatekeeper | None = None
+    # What is agreed about fees, by (gateway, account): no share is taken from what the gateway keeps.
+    fees: Mapping[tuple[str, str], FeeTerms] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,9 @@ class Payments:
     upstream: Upstream
     scanned: Scanned
     till: Till
+    shares: Shares
+    returns: Returns
+    sharing_sweep: SharingSweep
     gateways: Gateways
 
 
@@ -66,6 +76,8 @@ def furnish(means: Means) -> Payments:
     scanned = Scanned(database, clock, vault, means.gateways, upstream, policy)
     refunds = Refunds(database, clock, means.gateways, policy)
     closing = Closing(database, clock)
+    shares = Shares(database, clock, vault, means.gateways, means.fees)
+    returns = Returns(database, clock, vault, means.gateways)
     return Payments(
         orders=orders,
         charges=Charges(database, clock, vault, means.gateways, upstream, policy),
@@ -79,5 +91,8 @@ def furnish(means: Means) -> Payments:
         upstream=upstream,
         scanned=scanned,
         till=Till(database, clock, vault, means.gateways, means.directory, orders, scanned),
+        shares=shares,
+        returns=returns,
+        sharing_sweep=SharingSweep(database, clock, policy),
         gateways=means.gateways,
     )

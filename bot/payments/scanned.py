@@ -6,7 +6,7 @@ itself is handed through and kept nowhere; a charge whose process died before th
 like any other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -23,6 +23,7 @@ from bot.payments.facts import ChargeFact, Closed, Declined, Missing, NewCharge,
 from bot.payments.faculties import CodePace, Codes
 from bot.payments.policy import Policy, pause
 from bot.payments.registry import Gateways
+from bot.payments.sharing import plan
 from bot.payments.states import CHARGE, LIVE, quoted
 from bot.payments.upstream import Upstream
 from bot.payments.values import Charge
@@ -172,7 +173,8 @@ class Scanned:
         if unpayable:
             return Refusal(unpayable)
         charge_id = new_id("chg", now)
-        request = self._request(ask, order, now)
+        rules = await plan.rules(tx, self._gateways.get(ask.gateway), order)
+        request = replace(self._request(ask, order, now), share=bool(rules))
         await tx.execute(
             _INSERT,
             charge_id,
@@ -188,6 +190,7 @@ class Scanned:
             order["expires_at"],
             to_micros(now + timedelta(seconds=pace.ask_every)),
         )
+        await plan.keep(tx, charge_id, request, ask.gateway, order, rules, now)
         return charge_id
 
     async def _unpayable(self, tx: Tx, order: Row, made: int, now: datetime) -> str:

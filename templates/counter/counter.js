@@ -122,7 +122,18 @@
   // A scanning gun types the digits and Enter; that is all it needs.
   form.addEventListener('submit', function (event) { event.preventDefault(); if (!go.hidden) { take(); } });
   amount.addEventListener('keydown', function (event) { if (event.key === 'Enter') { event.preventDefault(); code.focus(); } });
-  if (data.wx && window.wx) { window.wx.config(Object.assign({ debug: false, jsApiList: ['scanQRCode'] }, data.wx)); window.wx.ready(ready); }
+  // WeChat's scanner comes from WeChat's own host; without it the page works by gun, by camera or by hand.
+  if (data.wx) {
+    var library = document.createElement('script');
+    library.src = data.wx.library;
+    library.onload = function () {
+      var config = Object.assign({ debug: false, jsApiList: ['scanQRCode'] }, data.wx);
+      delete config.library;
+      window.wx.config(config);
+      window.wx.ready(ready);
+    };
+    document.head.appendChild(library);
+  }
   ready();
   amount.focus();
 })();

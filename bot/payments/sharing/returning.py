@@ -1,5 +1,6 @@
 """Takes shares back before the payment they came from is refunded, and asks until each return is certain."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,8 +15,8 @@ from bot.payments.faculties import NewShareReturn, PartState, ShareReturnFact, S
 from bot.payments.policy import REFUND_PAUSES, pause
 from bot.payments.registry import Gateways
 from bot.payments.sharing import rows, rules
-from bot.payments.sharing.rows import Back, Part, Share
-from bot.payments.sharing.split import bases_of, left_of, parts_of
+from bot.payments.sharing.rows import Back, Part, Share, Standing
+from bot.payments.sharing.split import Planned, bases_of, left_of, parts_of
 from bot.payments.sharing.states import COMING, UNSETTLED
 from bot.payments.values import Refund
 from bot.storage.port import Database, Tx
@@ -79,14 +80,18 @@ async def take_back_due(tx: Tx, share: Share, refund_id: str | None, now: dateti
 
 
 async def entitled(tx: Tx, share: Share) -> dict[str, int]:
-    """Return what each receiver may have of what refunds leave of the payment, by the versions kept with the share."""
-    standing = await rows.standing(tx, share.order_id)
+    """Return what each receiver may have of what refunds leave of the payment."""
+    found = await planned(tx, share, await rows.standing(tx, share.order_id))
+    return {part.receiver: part.amount for part in found}
+
+
+async def planned(tx: Tx, share: Share, standing: Standing) -> list[Planned]:
+    """Return the parts of what is left of a payment, by the versions of the rules that were kept with it."""
     known = await rules.by_ids(tx, share.rules.values())
     left = left_of(standing.lines, standing.gone)
     by_line = {line_id: known[rule_id] for line_id, rule_id in share.rules.items()}
     whole = max(0, share.paid - standing.going)
-    planned = parts_of(bases_of(standing.lines, left, by_line), whole, share.fees)
-    return {part.receiver: part.amount for part in planned}
+    return parts_of(bases_of(standing.lines, left, by_line), whole, share.fees)
 
 
 async def _insert(tx: Tx, share: Share, part: Part, amount: int, refund_id: str | None, now: datetime) -> Back:
@@ -216,7 +221,7 @@ class Returns:
             case Declined():
                 await self._refused(tx, share, part, entry, answer.code, now)
             case ShareReturnFact() if answer.amount != entry.amount:
-                facts = {"told": answer.amount, "amount": entry.amount}
+                facts: dict[str, str | int] = {"told": answer.amount, "amount": entry.amount}
                 await _case(tx, "share_mismatch", share, entry, facts, now)
                 await rows.ask_back_later(tx, entry.id, again)
             case ShareReturnFact(state=PartState.SUCCEEDED):
@@ -231,8 +236,14 @@ class Returns:
 
     async def _refused(self, tx: Tx, share: Share, part: Part, entry: Back, why: str, now: datetime) -> None:
         """The receiver keeps it, or has not got it any more: no refund goes out until two people have decided."""
-        if await rows.BACK_FAILED(tx, entry.id, to_micros(now), why):
-            facts = {"why": why, "receiver": part.receiver, "amount": entry.amount, "refund_id": entry.refund_id or ""}
+        if not await rows.BACK_FAILED(tx, entry.id, to_micros(now), why):
+            return
+            facts: dict[str, str | int] = {
+                "why": why,
+                "receiver": part.receiver,
+                "amount": entry.amount,
+                "refund_id": entry.refund_id or "",
+            }
             await _case(tx, "share_return_failed", share, entry, facts, now)
 
     async def _next(self, tx: Tx, share: Share, entry: Back, now: datetime) -> None:
@@ -248,9 +259,6 @@ def faculty(gateways: Gateways, share: Share) -> Sharing:
     return sharing
 
 
-async def _case(
-    tx: Tx, kind: str, share: Share, entry: Back, facts: dict[str, str | int], now: datetime
-) -> None:
+async def _case(tx: Tx, kind: str, share: Share, entry: Back, facts: Mapping[str, str | int], now: datetime) -> None:
     told = {"share_id": share.id, "out_return_no": entry.out_return_no, "gateway": share.gateway, **facts}
     await enqueue(tx, [work.case(kind, entry.id, share.order_id, told, share.trace_id)], now)
-

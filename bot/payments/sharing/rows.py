@@ -162,13 +162,19 @@ async def standing(tx: Tx, order_id: str) -> Standing:
     )
     kept = [row for row in lines if not gone.all_others and row["id"] not in gone.lines]
     return Standing(
-        lines=tuple(LineLeft(row["id"], row["amount"], row["state"] != "refused" or bool(row["by_hand"])) for row in lines),
+        lines=tuple(
+            LineLeft(row["id"], row["amount"], row["state"] != "refused" or bool(row["by_hand"])) for row in lines
+        ),
         gone=gone,
         going=sum(row["amount"] for row in refunds),
         open=any(row["state"] in ("sent", "unknown", "reversing") for row in lines)
         or any(row["state"] == "none" for row in kept),
-        refused=any(row["state"] == "refused" and not row["by_hand"] for row in kept),
+        refused=any(_refused(row) for row in kept),
     )
+
+
+def _refused(row: Row) -> bool:
+    return row["state"] == "refused" and not row["by_hand"]
 
 
 async def ask_later(tx: Tx, share_id: str, moment: datetime) -> None:

@@ -89,7 +89,10 @@ def _faults(rule: NewRule, cap_max: int) -> Iterable[tuple[bool, str]]:
     yield set(keys) != set(rule.receivers), "say for each receiver who it is"
     yield any(_KEY.fullmatch(key) is None for key in keys), "a key is 1 to 64 of [0-9A-Za-z_-]"
     yield any(_NUMBER.fullmatch(number) is None for number in numbers), "a receiver has the number it has at its wallet"
-    yield any((term.ratio is None) == (term.fixed is None) for term in rule.terms), "a ratio or a fixed amount, not both"
+    yield (
+        any((term.ratio is None) == (term.fixed is None) for term in rule.terms),
+        "a ratio or a fixed amount",
+    )
     yield any((term.ratio or term.fixed or 0) <= 0 for term in rule.terms), "ratios and amounts are above zero"
     yield sum(ratios) > rule.cap, "the ratios come to more than the cap"
 
@@ -197,7 +200,9 @@ def receivers(vault: Vault, row: Row) -> dict[str, Receiver]:
     """Return who the receivers of a version are; raises Undecipherable."""
     told: dict[str, dict[str, Any]] = json.loads(vault.open(row["receivers_sealed"], _RECEIVERS))
     return {
-        key: Receiver(each["kind"], each["number"], each["app"], Secret(each["name"]) if each["name"] else None, each["as"])
+        key: Receiver(
+            each["kind"], each["number"], each["app"], Secret(each["name"]) if each["name"] else None, each["as"]
+        )
         for key, each in told.items()
     }
 
@@ -248,15 +253,14 @@ def _plain(receiver: Receiver) -> dict[str, str]:
 
 def _version(row: Row, vault: Vault) -> Version:
     masked = {key: mask_account(receiver.number) for key, receiver in receivers(vault, row).items()}
-    return Version(
-        row["id"], row["merchant_id"], row["item_id"], row["version"], row["state"], rule_of(row), masked
-    )
+    return Version(row["id"], row["merchant_id"], row["item_id"], row["version"], row["state"], rule_of(row), masked)
 
 
 def _shown(terms: Iterable[Term], masked: Mapping[str, str]) -> dict[str, str]:
     """Return for people, by key: how much, and to whom, masked."""
     return {
-        term.receiver: (f"{term.fixed} fen" if term.fixed is not None else f"{term.ratio} bp") + f" {masked[term.receiver]}"
+        term.receiver: (f"{term.fixed} fen" if term.fixed is not None else f"{term.ratio} bp")
+        + f" {masked[term.receiver]}"
         for term in terms
     }
 

@@ -33,6 +33,7 @@ _SESSION: Final = re.compile(rf"[0-9A-Za-z]{{{_SESSION_CHARS}}}", re.ASCII)
 _PIN: Final = re.compile(rf"[0-9]{{{PIN_DIGITS}}}", re.ASCII)
 _BODY_WITHIN: Final = 5.0
 _SCANNER: Final = "https://res.wx.qq.com"
+_LIBRARY: Final = f"{_SCANNER}/open/js/jweixin-1.6.0.js"
 
 # Signs a page's address for WeChat's scanner; None where no official account can.
 Scanner = Callable[[web.Request, str], Awaitable[Mapping[str, str | int] | None]]
@@ -74,7 +75,7 @@ class CounterDoor:
             store=store.name,
             name=device.name,
             rule=item.definition.amount,
-            wx=dict(wx) if wx else None,
+            wx={**wx, "library": _LIBRARY} if wx else None,
         )
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
