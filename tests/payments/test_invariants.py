@@ -68,6 +68,8 @@ FAULTS = [
     ),
     Fault("suspense_negative", [posting("'suspense:scripted:gone'", "'payers:scripted'")]),
     Fault("refunding_negative", [posting("'refunding:scripted:gone'", "'payers:scripted'")]),
+    Fault("sharing_negative", [posting("'sharing:scripted:main'", "'merchant:mer:due'")]),
+    Fault("shared_negative", [posting("'shared:mer:owners'", "'merchant:mer:due'")]),
     Fault(
         "order_credited_twice",
         [posting("'suspense:scripted:main'", "'merchant:mer:due'", journal="'apply:x'", order_id="o.id", amount="1")],

@@ -1,7 +1,7 @@
 """A small world to pay in: one merchant, two items, hosted bills, and short ways to what tests ask again and again."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from bot.payments.charges import AlreadyPaid, ChargeAsk, Confirming, Ready
 from bot.payments.facts import PayerId, Way
 from bot.payments.gatekeeper import Placing
 from bot.payments.policy import Policy
+from bot.payments.reconciliation.days import FeeTerms
 from bot.payments.refunds import RefundAsk
 from bot.payments.registry import Gateways
 from bot.payments.room import Means, Payments, furnish
@@ -263,6 +264,7 @@ def build(
     *,
     gateway: ScriptedGateway | None = None,
     biller: ScriptedBiller | None = None,
+    fees: Mapping[tuple[str, str], FeeTerms] | None = None,
 ) -> World:
     """Put the rooms together over an open database that ``populate`` has filled."""
     gateway = gateway or ScriptedGateway(clock)
@@ -270,7 +272,7 @@ def build(
     biller = biller or ScriptedBiller(HostedBiller(database, Catalogue(database, clock), vault, clock))
     gateways = Gateways({"scripted": gateway}, {"wechat": "scripted"}, "https://pay.example.com")
     policy = policy or Policy()
-    means = Means(database, clock, vault, gateways, biller, SECRET.encode(), policy)
+    means = Means(database, clock, vault, gateways, biller, SECRET.encode(), policy, fees=fees or {})
     return World(database, clock, vault, gateway, biller, furnish(means), policy)
 
 

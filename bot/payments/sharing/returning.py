@@ -238,13 +238,13 @@ class Returns:
         """The receiver keeps it, or has not got it any more: no refund goes out until two people have decided."""
         if not await rows.BACK_FAILED(tx, entry.id, to_micros(now), why):
             return
-            facts: dict[str, str | int] = {
-                "why": why,
-                "receiver": part.receiver,
-                "amount": entry.amount,
-                "refund_id": entry.refund_id or "",
-            }
-            await _case(tx, "share_return_failed", share, entry, facts, now)
+        facts: dict[str, str | int] = {
+            "why": why,
+            "receiver": part.receiver,
+            "amount": entry.amount,
+            "refund_id": entry.refund_id or "",
+        }
+        await _case(tx, "share_return_failed", share, entry, facts, now)
 
     async def _next(self, tx: Tx, share: Share, entry: Back, now: datetime) -> None:
         if not any(other.state in (*COMING, "failed") for other in await rows.returns(tx, share.id)):

@@ -29,6 +29,7 @@ UNFREEZING: Final = SHARE.move(
     "sent", "unknown", to="unfreezing", sets="next_query_at = $2, failure = $3, queries = 0, refusals = 0"
 )
 STUCK: Final = SHARE.move("unfreezing", to="stuck", sets="next_query_at = NULL, failure = $3")
+FREED: Final = SHARE.move("stuck", to="done", sets="next_query_at = NULL")
 AGAIN: Final = SHARE.move("stuck", to="unfreezing", sets="next_query_at = $2, queries = 0, refusals = 0")
 
 GIVEN: Final = PART.move("pending", to="succeeded")

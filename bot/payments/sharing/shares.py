@@ -277,12 +277,7 @@ class Shares:
         if "failed" in states:
             await rows.UNFREEZING(tx, share.id, to_micros(now), "part_failed")
         elif await rows.DONE(tx, share.id, to_micros(now)):
-            await self._at_rest(tx, share, now)
-
-    async def _at_rest(self, tx: Tx, share: Share, now: datetime) -> None:
-        """Refunds waited for this; what they leave no money for is taken back at once."""
-        await returning.take_back_due(tx, share, None, now)
-        await returning.wake_refunds(tx, share.order_id, share.id, now)
+            await _at_rest(tx, share, now)
 
     # --- giving free -------------------------------------------------------------------------------------------------
 
@@ -305,7 +300,7 @@ class Shares:
         # Where all of it went back to its payer nothing is frozen, and a gateway may well say no to freeing it.
         if free or (isinstance(answer, Declined) and (left <= 0 or share.known)):
             if await rows.DONE(tx, share.id, to_micros(now)):
-                await self._at_rest(tx, share, now)
+                await _at_rest(tx, share, now)
             return
         if isinstance(answer, Declined):
             await rows.count_refusal(tx, share.id)
@@ -329,6 +324,14 @@ async def unfreeze_again_in(tx: Tx, share_id: str, now: datetime) -> None:
         raise Conflict("share_state", "it is not stuck any more", state=share.state)
 
 
+async def freed_in(tx: Tx, share_id: str, now: datetime) -> None:
+    """Note that a stuck share was given free in the gateway's console. Raises Conflict(``share_state``), NotFound."""
+    share = await _locked(tx, share_id)
+    if not await rows.FREED(tx, share_id, to_micros(now)):
+        raise Conflict("share_state", "it is not stuck any more", state=share.state)
+    await _at_rest(tx, share, now)
+
+
 async def _locked(tx: Tx, share_id: str) -> Share:
     share = await rows.share(tx, share_id)
     if share is None:
@@ -344,3 +347,9 @@ def _ref(share: Share, number: str) -> ShareRef:
 async def _case(tx: Tx, kind: str, share: Share, facts: Mapping[str, str | int], now: datetime) -> None:
     told = {"share_id": share.id, "out_order_no": share.out_order_no, "gateway": share.gateway, **facts}
     await enqueue(tx, [work.case(kind, share.id, share.order_id, told, share.trace_id)], now)
+
+
+async def _at_rest(tx: Tx, share: Share, now: datetime) -> None:
+    """Refunds waited for this; what they leave no money for is taken back at once."""
+    await returning.take_back_due(tx, share, None, now)
+    await returning.wake_refunds(tx, share.order_id, share.id, now)

@@ -1,7 +1,7 @@
 """The arithmetic of shares in whole fen: pure functions, from which the merchant's rest follows exactly."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bot.payments.reconciliation.days import FeeTerms
@@ -72,17 +72,15 @@ def split(rule: Rule, amount: int, room: int) -> list[Planned]:
 def parts_of(bases: Iterable[Base], whole: int, fees: FeeTerms) -> list[Planned]:
     """Return the parts of a payment of which ``whole`` fen are left, never more than that less the gateway's fee.
 
-    A receiver whom two rules name gets one part.
+    A receiver whom two rules name gets one part, under the rule with the larger cap.
     """
     room = whole - fees.of_payment(whole)
     found: dict[str, Planned] = {}
-    for base in bases:
+    for base in sorted(bases, key=lambda base: -base.rule.cap):
         for part in split(base.rule, base.amount, room):
             room -= part.amount
-            known = found.get(part.receiver)
-            more = known.amount if known else 0
-            rule_id = known.rule_id if known else part.rule_id
-            found[part.receiver] = Planned(part.receiver, rule_id, more + part.amount)
+            known = found.get(part.receiver, replace(part, amount=0))
+            found[part.receiver] = replace(known, amount=known.amount + part.amount)
     return list(found.values())
 
 
