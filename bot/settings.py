@@ -125,10 +125,14 @@ class Retention(_Section):
 
 
 class Limits(_Section):
-    """What one order may cost, in fen, and when a refund needs a second name."""
+    """What one order may cost, in fen, when a refund needs a second name, and how much of a payment may be shared.
+
+    ``share_cap`` is basis points: the limit that is agreed with the gateways.
+    """
 
     order_maximum: Annotated[int, Field(gt=0)] = 5_000_000
     refund_two_names_above: Annotated[int, Field(ge=0)] = 10_000
+    share_cap: Annotated[int, Field(gt=0, le=10_000)] = 3_000
 
 
 class ReconciliationSection(_Section):

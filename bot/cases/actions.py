@@ -6,6 +6,7 @@ from typing import Final
 
 from bot.cases.book import Case
 from bot.cases.desk import CLOSE, Action, Actions
+from bot.cases.sharing import SHARING, close_sharing
 from bot.jobs.outbox import CHANNEL, enqueue
 from bot.jobs.port import NewJob
 from bot.kernel.clock import to_micros
@@ -207,6 +208,8 @@ def actions(policy: Policy, terms: Terms | None = None) -> Actions:
             case "customer":
                 orders = {f"refund:{order_id}": RefundOrder(policy, order_id) for order_id in _orders(case)}
                 return {**orders, CLOSE: close}
+            case "share_rule" | "share_stuck" | "share_return_failed":
+                return {**SHARING[case.kind], CLOSE: close_sharing}
             case "reconciliation":
                 names = choices(str(case.facts["kind"]), str(case.facts["measure"]))
                 return {**{name: Dispose(name, agreed) for name in names}, CLOSE: close_difference}

@@ -12,6 +12,7 @@ from bot.ledger import invariants as ledger
 from bot.payments import invariants
 from bot.payments.policy import Policy
 from bot.payments.reconciliation import invariants as reconciliation
+from bot.payments.sharing import invariants as sharing
 from bot.trail.sealing import SEALED_TABLES, verify
 from bot.wiring import House
 
@@ -43,6 +44,7 @@ async def audit_house(house: House) -> list[str]:
         *await invariants.inspect(house.database, now, Policy()),
         *await ledger.inspect(house.database, now, hosted.CHECKS),
         *await ledger.inspect(house.database, now, reconciliation.CHECKS),
+        *await ledger.inspect(house.database, now, sharing.CHECKS),
     ]
     broken = [f"{finding.check} ({finding.count}): {', '.join(finding.ids)}" for finding in findings]
     totals = await invariants.totals(house.database)

@@ -40,6 +40,8 @@ DEFAULT: Final = Schedule(pauses=(1, 2, 5, 15, 60, 300, 900, 3600), give_up_afte
 BILLER: Final = Schedule(pauses=(2, 5, 15, 60, 300, 900, 3600), give_up_after=20, within=23 * _HOUR)
 # A refund waits for billers first, who have their day; what stands still longer is for a person.
 REFUND: Final = Schedule(pauses=(1, 2, 5, 15, 60, 300), give_up_after=60, within=48 * _HOUR)
+# A share waits for billers and, for a week, for people who decide about a refused line.
+SHARE: Final = Schedule(pauses=(5, 15, 60, 300, 900, 3600), give_up_after=120, within=240 * _HOUR)
 # A message to a customer is worth little when it is old; what is wrong with one is mostly wrong with all.
 MESSAGE: Final = Schedule(pauses=(1, 3, 10, 60, 300, 900), give_up_after=8, one_case=True)
 # Internal bookkeeping must not be given up while the store answers.

@@ -74,6 +74,7 @@ class Groups:
                 self._come.clear()
                 await self._come.wait()
             group = [self._waiting.popleft() for _ in range(min(GROUP_MAX, len(self._waiting)))]
+            self._gone.set()
             self._writing += 1
             try:
                 # An item whose caller has gone away is left out, like a job that was never begun.

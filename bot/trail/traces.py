@@ -50,6 +50,10 @@ SELECT at, 'suspense', id, state, reason FROM suspense WHERE trace_id = $1
 UNION ALL
 SELECT created_at, 'refund', id, state, '{}' FROM refunds WHERE trace_id = $1
 UNION ALL
+SELECT created_at, 'share', id, state, '{}' FROM shares WHERE trace_id = $1
+UNION ALL
+SELECT created_at, 'share back', id, state, '{}' FROM share_returns WHERE trace_id = $1
+UNION ALL
 SELECT created_at, 'job', kind, state, dest FROM outbox WHERE trace_id = $1
 UNION ALL
 SELECT opened_at, 'case', kind, state, id FROM cases WHERE trace_id = $1

@@ -10,7 +10,7 @@ from bot.billers.items import HOSTED
 from bot.cases.book import CaseOpener
 from bot.channels.official.deliver import CustomDeliverer
 from bot.jobs.relay import DESK, Relay
-from bot.jobs.schedule import BILLER, MESSAGE, NEVER_GIVE_UP, REFUND, Schedule
+from bot.jobs.schedule import BILLER, MESSAGE, NEVER_GIVE_UP, REFUND, SHARE, Schedule
 from bot.payments import work
 from bot.payments.reconciliation.dispositions import ASK
 from bot.wiring.house import House
@@ -19,6 +19,7 @@ from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, SurplusDeliver
 from bot.workers.receipt import ReceiptDeliverer
 from bot.workers.reconcile import AskDeliverer, reconcile_rounds
 from bot.workers.rounds import Round, keep_running, run_rounds
+from bot.workers.sharing import ShareDeliverer, ShareReturnDeliverer, sharing_rounds
 from bot.workers.sweep import sweep_rounds
 from bot.workers.upkeep import balance_rounds, key_rounds, retention_rounds, seal_rounds, token_rounds
 
@@ -32,6 +33,8 @@ SCHEDULES: Final[Mapping[str, Schedule]] = {
     work.REFUND_SURPLUS: REFUND,
     work.CASE: NEVER_GIVE_UP,
     ASK: REFUND,
+    work.SHARE: SHARE,
+    work.SHARE_RETURN: REFUND,
     work.RECEIPT: MESSAGE,
     CustomDeliverer.kind: MESSAGE,
 }
@@ -48,6 +51,8 @@ def relay(house: House) -> Relay:
             UndoDeliverer(payments.fulfilment, house.traces),
             RefundDeliverer(payments.refunds, house.traces),
             SurplusDeliverer(payments.refunds, house.traces),
+            ShareDeliverer(payments.shares, house.traces),
+            ShareReturnDeliverer(payments.returns, house.traces),
             CaseOpener(house.database, house.clock),
             AskDeliverer(house.reconciliation),
             ReceiptDeliverer(
@@ -74,6 +79,7 @@ def rounds(house: House) -> Sequence[Round]:
     keep = house.settings.file.retention
     return (
         *sweep_rounds(house.payments.sweeper),
+        *sharing_rounds(house.payments.sharing_sweep, house.payments.shares, house.payments.returns),
         *reconcile_rounds(house.reconciliation, accounts_of(house)),
         *balance_rounds(house.database, house.clock),
         *seal_rounds(house.database, house.vault, house.clock),

@@ -72,7 +72,11 @@ def vault_of(settings: Settings) -> Vault:
 
 def policy(settings: Settings) -> Policy:
     limits = settings.file.limits
-    return Policy(order_max=limits.order_maximum, refund_alone_max=limits.refund_two_names_above)
+    return Policy(
+        order_max=limits.order_maximum,
+        refund_alone_max=limits.refund_two_names_above,
+        share_cap_max=limits.share_cap,
+    )
 
 
 def reconciliation_terms(settings: Settings) -> Terms:
@@ -124,6 +128,7 @@ def payments_room(
             directory=billers,
             secret=settings.secret_keys[-1].encode(),
             policy=policy(settings),
+            fees=reconciliation_terms(settings).fees,
         )
     )
 

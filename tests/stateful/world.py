@@ -75,10 +75,9 @@ class World:
         """Start the platforms and the door for their notices."""
         door = web.Application()
         door.router.add_post("/notify/{gateway}/{account}", self._arrived)
-        self._home = str((await stack.enter_async_context(TestServer(door))).make_url("")).rstrip("/")
+        self._home = await _served(stack, door)
         for name, platform in self.platforms.items():
-            server = await stack.enter_async_context(TestServer(platform.make(self.time)))
-            self._urls[name] = str(server.make_url("")).rstrip("/")
+            self._urls[name] = await _served(stack, platform.make(self.time))
         self.gateways = {
             name: GATEWAYS[name]({ACCOUNT: dict(platform.settings(self._urls[name]))}, self._http, self.clock)
             for name, platform in self.platforms.items()
@@ -128,6 +127,15 @@ class World:
     async def pass_time(self, seconds: float) -> None:
         await self.time.advance(seconds)
         await self.rest()
+
+
+async def _served(stack: AsyncExitStack, app: web.Application) -> str:
+    """Serve an application on a loopback port of its own until the stack closes; return its address."""
+    server = TestServer(app)
+    stack.push_async_callback(server.close)
+    # A history makes thousands of requests; a line for each would be most of what it costs.
+    await server.start_server(access_log=None)
+    return str(server.make_url("")).rstrip("/")
 
 
 @asynccontextmanager

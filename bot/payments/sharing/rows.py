@@ -46,7 +46,10 @@ BACK_WAIVED: Final = RETURN.move("failed", to="waived")
 _SHARE: Final = "SELECT * FROM shares WHERE id = $1"
 _OF_CHARGE: Final = "SELECT * FROM shares WHERE charge_id = $1"
 _PARTS: Final = "SELECT * FROM share_parts WHERE share_id = $1 ORDER BY position"
-_RETURNS: Final = "SELECT * FROM share_returns WHERE share_id = $1 ORDER BY created_at, id"
+_RETURNS: Final = """
+SELECT t.* FROM share_returns t JOIN share_parts p ON p.id = t.part_id
+WHERE t.share_id = $1 ORDER BY t.created_at, p.position, t.id
+"""
 _RETURN: Final = "SELECT * FROM share_returns WHERE id = $1"
 _LATER: Final = "UPDATE shares SET queries = queries + 1, next_query_at = $2 WHERE id = $1 AND state <> 'done'"
 _REFUSED: Final = "UPDATE shares SET refusals = refusals + 1 WHERE id = $1"

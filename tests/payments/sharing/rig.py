@@ -79,7 +79,12 @@ class ShareWorld:
         """Do the outbox's jobs, those of sharing too, until all that is left waits."""
         waiting: set[str] = set()
         for _ in range(rounds):
-            ready = await self.world.rows("SELECT * FROM outbox WHERE state = 'ready' ORDER BY due_at, id")
+            # Ids of one microsecond sort by chance, so returns are done in the order of their parts.
+            ready = await self.world.rows(
+                "SELECT j.* FROM outbox j LEFT JOIN share_returns t ON t.id = j.key "
+                "LEFT JOIN share_parts p ON p.id = t.part_id WHERE j.state = 'ready' "
+                "ORDER BY j.due_at, COALESCE(p.position, 0), j.id"
+            )
             ready = [row for row in ready if row["kind"] in (kinds or KINDS)]
             done = [row["id"] for row in ready if await self._deliver(row)]
             for job_id in done:
@@ -106,6 +111,10 @@ class ShareWorld:
             await payments.shares.ask(share_id)
         for return_id in await payments.sharing_sweep.due_returns(50):
             await payments.returns.carry(return_id)
+
+    async def cases(self) -> list[str]:
+        """The kinds of cases that payments made; a rule's own was decided when it was put in force."""
+        return [kind for kind in await self.world.cases() if kind != "share_rule"]
 
     async def audit(self) -> list[Finding]:
         now = self.world.clock.now()
