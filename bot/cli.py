@@ -25,6 +25,8 @@ _ROOMS: Final[Mapping[str, str]] = {
     "import-bills": "books",
     "statement": "reconciling",
     "reconcile": "reconciling",
+    "settlement": "settling",
+    "share-rule": "settling",
     "desk": "desk",
     "qr": "codes",
     "device": "devices",

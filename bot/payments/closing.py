@@ -5,6 +5,7 @@ from typing import Final
 
 from bot.kernel.clock import Clock, to_micros
 from bot.payments import bills
+from bot.payments.facts import Way
 from bot.payments.states import CHARGE, LIVE, ORDER, quoted
 from bot.payments.work import ORDER_CHANNEL
 from bot.storage.port import Batch, Database, Tx
@@ -16,8 +17,14 @@ _FINISH: Final = ORDER.move(
     sets="closed_at = $2",
     only=f"NOT EXISTS (SELECT 1 FROM charges c WHERE c.order_id = orders.id AND c.state IN ({quoted(LIVE)}))",  # noqa: S608
 )
+_DUE_NOW: Final = "next_query_at = $2, queries = 0"
 _STOP_CHARGES: Final = CHARGE.move(
-    "created", "pending", "unknown", to="closing", sets="next_query_at = $2, queries = 0", key="order_id"
+    "created", "pending", "unknown", to="closing", sets=_DUE_NOW, only=f"way <> '{Way.CODE}'", key="order_id"
+)
+# A scanned code cannot be closed, only reversed, which gives back what was paid: a payment that is told of after this
+# may be gone already and must pay no order any more.
+_REVERSE_CODES: Final = CHARGE.move(
+    "created", "pending", "unknown", to="reversing", sets=_DUE_NOW, only=f"way = '{Way.CODE}'", key="order_id"
 )
 _EXPIRED: Final = "SELECT id FROM orders WHERE state = 'created' AND expires_at <= $1 ORDER BY expires_at LIMIT $2"
 # A crash cannot leave these behind, since a charge's end and its order's are one transaction; a person's SQL can.
@@ -42,8 +49,9 @@ async def begin(tx: Tx, order_id: str, at: int) -> bool:
 
 
 async def stop_charges(tx: Tx, order_id: str, at: int) -> None:
-    """Mark the live charges of an order for closing upstream; the sweeper finds them due at once."""
+    """Mark the live charges of an order for closing or reversing upstream; the sweeper finds them due at once."""
     await _STOP_CHARGES(tx, order_id, at)
+    await _REVERSE_CODES(tx, order_id, at)
 
 
 async def finish(tx: Tx, order_id: str, at: int) -> bool:

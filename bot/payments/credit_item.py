@@ -35,6 +35,8 @@ class Reason(StrEnum):
 
 # A later fact about the same transaction may show that these were mistakes, and then takes their place.
 CONTRADICTING: Final = frozenset({Reason.UNKNOWN_ORDER, Reason.AMOUNT, Reason.MISMATCH})
+# The ``failure`` of a closed charge whose gateway has said that it was paid and that the money went back.
+RETURNED: Final = "returned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ class Standing:
     order_id: str
     order_state: str
     order_amount: int
+    returned: bool = False  # The gateway has said that the money went back (see ``RETURNED``).
 
 
 class Course(StrEnum):
@@ -188,7 +191,7 @@ def decide(item: Credit, standing: Standing | None, credited_to: str | None) -> 
     if standing.charge_state == "paid":
         # Two transactions for one number should not exist; if they do, both are somebody's money.
         return Decision(Course.CONTRADICT, Reason.SECOND_PAYMENT, to_desk=True)
-    if standing.charge_state in ("reversing", "reversed"):
+    if standing.charge_state in ("reversing", "reversed") or standing.returned:
         # The reversal may give the money back by itself, so an automatic refund could pay it twice.
         return Decision(Course.SUSPEND, Reason.CLOSED, to_desk=True)
     if standing.order_state in ("paid", "paid_late"):

@@ -14,6 +14,7 @@ from bot.ledger.postings import Posting, Refs, post, reverse
 from bot.payments import bills, closing, locks, values, work
 from bot.payments.credit_item import (
     CONTRADICTING,
+    RETURNED,
     Course,
     Credit,
     Credited,
@@ -43,7 +44,8 @@ _READ: Final = """
 SELECT i.outcome AS inbox_outcome, i.charge_id AS inbox_charge_id,
   s.id AS suspense_id, s.reason AS suspense_reason, s.state AS suspense_state, s.amount AS suspense_amount,
   s.currency AS suspense_currency,
-  c.id AS charge_id, c.state AS charge_state, c.gateway, c.gateway_account, c.amount, c.currency, t.id AS credited_to,
+  c.id AS charge_id, c.state AS charge_state, c.failure AS charge_failure, c.gateway, c.gateway_account, c.amount,
+  c.currency, t.id AS credited_to,
   o.id AS order_id, o.state AS order_state, o.amount AS order_amount, o.merchant_id, o.trace_id
 FROM (SELECT 1 AS one) AS x
 LEFT JOIN charges c ON c.out_trade_no = $1
@@ -143,6 +145,7 @@ def _context(tx: Tx, item: Credit, row: Row) -> _Context:
         order_id=row["order_id"],
         order_state=row["order_state"],
         order_amount=row["order_amount"],
+        returned=row["charge_failure"] == RETURNED,
     )
     return _Context(tx, item, standing, row["merchant_id"], suspense, row["trace_id"])
 

@@ -207,7 +207,7 @@ WHERE o.amount <> COALESCE((SELECT SUM(l.amount) FROM order_lines l WHERE l.orde
 SELECT c.id FROM charges c WHERE (c.state = 'paid' AND (c.transaction_id IS NULL OR c.paid_at IS NULL))
   OR (c.state <> 'paid' AND c.transaction_id IS NOT NULL)
   OR (c.state IN ({_LIVE}) AND c.next_query_at IS NULL)
-  OR (c.state = 'pending' AND c.handover_sealed IS NULL)
+  OR (c.state = 'pending' AND c.handover_sealed IS NULL AND c.way NOT IN ('code', 'contract'))
 """,
     ),
     Check(

@@ -19,6 +19,7 @@ from bot.payments.refunds import Refunds
 from bot.payments.registry import Gateways
 from bot.payments.scanned import Scanned
 from bot.payments.sharing.returning import Returns
+from bot.payments.sharing.settlement import Settlements
 from bot.payments.sharing.shares import Shares
 from bot.payments.sharing.sweep import SharingSweep
 from bot.payments.sweep import Sweeper
@@ -63,6 +64,7 @@ class Payments:
     shares: Shares
     returns: Returns
     sharing_sweep: SharingSweep
+    settlements: Settlements
     gateways: Gateways
 
 
@@ -94,5 +96,6 @@ def furnish(means: Means) -> Payments:
         shares=shares,
         returns=returns,
         sharing_sweep=SharingSweep(database, clock, policy),
+        settlements=Settlements(database, means.fees),
         gateways=means.gateways,
     )

@@ -278,7 +278,7 @@ class Scanned:
         return await self._upstream.load(charge.id)
 
     async def _reverse(self, charge: Charge, codes: Codes) -> Charge:
-        """Undo a charge whose giving up is committed; "paid" wins while its order closes, and goes back otherwise."""
+        """Undo a charge whose giving up is committed; one that is paid all the same is for a person to look at."""
         if self._reversible_at(charge, codes) > self._clock.now():
             await self._ask_at(charge, self._reversible_at(charge, codes))
             return charge

@@ -46,7 +46,7 @@ RETURNING id
 _REST: Final = """
 UPDATE charges SET next_query_at = NULL WHERE id = $1 AND state IN ('paid', 'failed', 'closed', 'reversed')
 """
-_CLOSING_OF: Final = "SELECT id FROM charges WHERE order_id = $1 AND state = 'closing'"
+_CLOSING_OF: Final = "SELECT id FROM charges WHERE order_id = $1 AND state IN ('closing', 'reversing')"
 _STATE: Final = "SELECT state FROM orders WHERE id = $1"
 
 

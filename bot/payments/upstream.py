@@ -13,7 +13,7 @@ from bot.kernel.clock import Clock, to_micros
 from bot.kernel.errors import NotFound
 from bot.payments import closing, requests, values, work
 from bot.payments.credit import Credits
-from bot.payments.credit_item import CONTRADICTING, Credited
+from bot.payments.credit_item import CONTRADICTING, RETURNED, Credited
 from bot.payments.facts import ChargeFact, Closed, Created, Declined, Missing, Paid, PaidFact, Unknown, Waiting, Way
 from bot.payments.policy import CLOSE_PAUSES, Policy, next_query, over, pause
 from bot.payments.registry import Gateways
@@ -29,6 +29,7 @@ _UNKNOWN: Final = CHARGE.move("created", to="unknown", sets="next_query_at = $3,
 _FAILED: Final = CHARGE.move("created", "pending", "unknown", to="failed", sets="failure = $3, next_query_at = NULL")
 _CLOSING: Final = CHARGE.move("created", "pending", "unknown", to="closing", sets="queries = 0, next_query_at = $3")
 _CLOSED: Final = CHARGE.move("closing", to="closed", sets="next_query_at = NULL")
+_RETURNED: Final = CHARGE.move("closing", to="closed", sets=f"next_query_at = NULL, failure = '{RETURNED}'")
 _BY_ID: Final = "SELECT * FROM charges WHERE id = $1"
 _ASK_LATER: Final = f"""
 UPDATE charges SET queries = queries + 1, next_query_at = $2
@@ -215,10 +216,11 @@ class Upstream:
 
         async def record(tx: Tx) -> None:
             await _CLOSING(tx, charge.id, now, now)
-            if not await _CLOSED(tx, charge.id, now):
+            returned = isinstance(fact, Closed) and fact.was_paid
+            if not await (_RETURNED if returned else _CLOSED)(tx, charge.id, now):
                 return
             await closing.finish(tx, charge.order_id, now)
-            if isinstance(fact, Closed) and fact.was_paid:
+            if returned:
                 facts = {"out_trade_no": charge.out_trade_no, "gateway": charge.gateway, "amount": charge.amount}
                 case = work.case("paid_and_returned", charge.id, charge.order_id, facts, charge.trace_id)
                 await enqueue(tx, [case], moment)

@@ -88,7 +88,7 @@ WECHATPAY_FAULTS: tuple[Fault, ...] = (
     Fault("share_return_slow", ("share_return",), "the return is PROCESSING and succeeds a while later", 48),
     Fault("share_return_failed", ("share_return",), "the return fails: the receiver's balance is short", 49),
     # Deductions; the suffix is of the order total.
-    Fault("deduct_not_enough", ("deduct_result",), "the deduction was taken in and then fails: PAYERROR", 50),
+    Fault("deduct_not_enough", ("deduct_result",), "the deduction was taken in and then fails: PAYERROR", 52),
     Fault("deduct_answer_lost", ("deduct",), "the deduction was taken in, its first answer does not come", 51, 1),
 )
 

@@ -1,4 +1,4 @@
-"""Shares paid charges when their billers have answered, takes parts back, and asks about both until they are certain."""
+"""Shares paid charges once their billers have answered, takes parts back, and asks until both are certain."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -200,7 +200,7 @@ async def test_an_order_that_is_cancelled_has_its_code_reversed(world: World, co
     assert world.gateway.count("reverse") == 0
     await pass_time(world, 35)
 
-    assert (await world.charge(charge.id)).state == "closed"
+    assert (await world.charge(charge.id)).state == "reversed"
     assert world.gateway.count("close") == 0
     assert await order_state(world, charge) == "closed"
 

@@ -205,7 +205,7 @@ def _plain() -> st.SearchStrategy[Step]:
 
 def _any() -> st.SearchStrategy[Step]:
     plain = _plain()
-    crash = st.builds(Crash, plain, st.integers(0, 60))
+    crash = st.builds(Crash, plain, st.integers(0, 12))
     return st.one_of(plain, plain, plain, plain, plain, plain, crash, st.builds(Both, plain, plain))
 
 

@@ -19,7 +19,10 @@ from bot.storage.port import Tx
 from bot.wiring import loops
 from tests.jobs.rig import new, put, until
 
-KINDS = {work.FULFIL, work.UNDO, work.REFUND_SUBMIT, work.REFUND_SURPLUS, work.RECEIPT, work.CASE, outbound.KIND, ASK}
+KINDS = {
+    *(work.FULFIL, work.UNDO, work.REFUND_SUBMIT, work.REFUND_SURPLUS, work.RECEIPT, work.CASE, outbound.KIND, ASK),
+    *(work.SHARE, work.SHARE_RETURN),
+}
 
 
 @pytest.fixture

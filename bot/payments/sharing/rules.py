@@ -258,11 +258,8 @@ def _version(row: Row, vault: Vault) -> Version:
 
 def _shown(terms: Iterable[Term], masked: Mapping[str, str]) -> dict[str, str]:
     """Return for people, by key: how much, and to whom, masked."""
-    return {
-        term.receiver: (f"{term.fixed} fen" if term.fixed is not None else f"{term.ratio} bp")
-        + f" {masked[term.receiver]}"
-        for term in terms
-    }
+    wanted = {term.receiver: f"{term.ratio} bp" if term.fixed is None else f"{term.fixed} fen" for term in terms}
+    return {key: f"{text} to {masked[key]}" for key, text in wanted.items()}
 
 
 async def _audited(tx: Tx, rule_id: str, actor: str, action: str, merchant_id: str, now: datetime) -> None:
