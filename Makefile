@@ -58,5 +58,6 @@ $(VENV)/.run: constraints.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.test: constraints.txt pyproject.toml $(VENV)/.run | $(BIN)/python
 	@echo 'setting up $(VENV) for the tests, once' >&2
+	@$(PIP) setuptools wheel # What one of the tests' packages, given as source alone, is built with.
 	@$(PIP) --no-build-isolation -e '.[test]'
 	@touch $@
