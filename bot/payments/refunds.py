@@ -121,8 +121,10 @@ async def _make(tx: Tx, ask: RefundAsk, order: Order, policy: Policy, now: datet
     refund = refund_new.of_charge(values.charge(charge), terms, amount, line_id)
     await refund_rows.insert(tx, refund, to_micros(now))
     await _audited(tx, refund, ask.requested_by, "refund.requested", now)
-    # The order's refunds count together, else a large one would be many small ones of one name.
-    if order.refunded + amount <= policy.refund_alone_max:
+    # A person's refunds of an order count together, else a large one would be many small ones of one name. Lines that
+    # billers refuse one by one are nobody's choice, and each is measured by itself.
+    before = 0 if ask.requested_by.startswith(f"{SYSTEM}:") else order.refunded
+    if before + amount <= policy.refund_alone_max:
         await _approve(tx, refund, BY_POLICY, now)
     elif not agreed:
         facts = {"amount": amount, "requested_by": ask.requested_by, "reason": ask.reason}
