@@ -15,6 +15,8 @@ GOOD = {
     accounts.suspense("alipay", "main-2"): "suspense:alipay:main-2",
     accounts.refunding("wechatpay", "main"): "refunding:wechatpay:main",
     accounts.fees("wechatpay", "main"): "fees:wechatpay:main",
+    accounts.sharing("wechatpay", "main"): "sharing:wechatpay:main",
+    accounts.shared("mer_01", "agent"): "shared:mer_01:agent",
 }
 
 

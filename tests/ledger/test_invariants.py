@@ -25,6 +25,8 @@ async def test_each_fault_is_named_with_its_offender(database: Database) -> None
     await plant("half", 1, "payers:w", "merchant:m:due")
     await plant("overdrawn", 0, "suspense:w:main", "payers:w")
     await plant("overdrawn refund", 0, "refunding:w:main", "payers:w")
+    await plant("overdrawn share", 0, "sharing:w:main", "payers:w")
+    await plant("overdrawn receiver", 0, "shared:m:agent", "payers:w")
     await plant("foreign", 0, "payers:w", "pocket:mine")
 
     found = {finding.check: finding for finding in await invariants.inspect(database, NOW)}
@@ -33,6 +35,8 @@ async def test_each_fault_is_named_with_its_offender(database: Database) -> None
     assert found["journal_gap"].ids == ("half",)
     assert found["suspense_negative"].ids == ("suspense:w:main",)
     assert found["refunding_negative"].ids == ("refunding:w:main",)
+    assert found["sharing_negative"].ids == ("sharing:w:main",)
+    assert found["shared_negative"].ids == ("shared:m:agent",)
     assert found["account_unknown"].count == 1
     assert set(found) == {check.name for check in invariants.CHECKS} - {"checkpoint_wrong"}
 
