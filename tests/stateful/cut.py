@@ -29,7 +29,7 @@ class _Cut:
             try:
                 value = yield waits_for
                 step = inner.send
-            except BaseException as fault:  # noqa: BLE001 - Whatever came to us is the work's to deal with.
+            except BaseException as fault:
                 value, step = fault, inner.throw
 
 

@@ -1,4 +1,4 @@
-"""The steps of a history, as values that hypothesis draws and shrinks: small numbers that choose among what there is."""
+"""The steps of a history, as values that hypothesis draws and shrinks: numbers that choose among what is there."""
 
 from dataclasses import dataclass
 from typing import Final
