@@ -1,7 +1,7 @@
 """Understands messages by the words of the table and of the scenes; a learned router can take its place."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -78,7 +78,7 @@ class KeywordRouter:
         parts = self._parts(simple)
         if len(parts) < 2:
             return Heard(whole)
-        requests = [self._one(part) for part in parts[:_MOST]]
+        requests = [self._one(part) for part in parts]
         # 电费和水费都交了: the act is said once for both.
         requests = [
             each if _has_act(part) else replace(each, act=whole.act, confidence=whole.confidence)
@@ -87,14 +87,21 @@ class KeywordRouter:
         return Heard(requests[0], tuple(requests[1:]))
 
     def _parts(self, text: str) -> list[str]:
-        """Split a text into requests, each with a scene of its own; one that names a single scene stays whole."""
+        """Split a text into at most ``_MOST`` requests, each of a scene of its own; what names one scene stays whole.
+
+        The text is read once, however many gaps it has: a stranger may write nothing else.
+        """
         parts: list[str] = []
         start = 0
+        mentions = list(self._mentions(text))
         for gap in cues.SPLIT.finditer(text):
-            before, after = self._last(text[start : gap.start()]), self._last(text[gap.end() :])
-            if before and after and before.strength == 1.0 and before.scene != self._first(text[gap.end() :]):
+            before = _decisive(each for each in mentions if start <= each.start and each.end <= gap.start())
+            after = next((each for each in mentions if each.start >= gap.end()), None)
+            if before and after and before.strength == 1.0 and before.scene != after.scene:
                 parts.append(text[start : gap.start()])
                 start = gap.end()
+            if len(parts) == _MOST:
+                return parts
         return [*parts, text[start:]]
 
     def _one(self, text: str) -> Understanding:
@@ -107,7 +114,7 @@ class KeywordRouter:
         act = next((act for act, cue in cues.CUES if cue.search(text)), None)
         if act is not None and act in SCENELESS:
             return Understanding(act, None, 0.95)
-        mention = self._last(text)
+        mention = _decisive(self._mentions(text))
         slots = self._slots(text)
         if cues.ELSEWHERE.search(text) or (act in (Act.PAY, None) and cues.TOLD.search(text)):
             return Understanding(Act.OOS, None, 0.0, slots)
@@ -129,17 +136,6 @@ class KeywordRouter:
             scene, strength = self._meant[word]
             yield _Mention(scene, strength, place, place + len(word))
             place += len(word)
-
-    def _first(self, text: str) -> str | None:
-        return next((mention.scene for mention in self._mentions(text)), None)
-
-    def _last(self, text: str) -> _Mention | None:
-        """Return the mention that decides: of the plainest the last, where the head of a phrase stands (物业的水费)."""
-        best = None
-        for mention in self._mentions(text):
-            if best is None or mention.strength >= best.strength:
-                best = mention
-        return best
 
     def _slots(self, text: str) -> dict[str, str | int]:
         """Return the values that a text holds, in the form of acts-and-scenes.md: amount in fen, the rest as text."""
@@ -171,6 +167,15 @@ class KeywordRouter:
         if name is not None:
             slots["name"] = name[1]
         return slots
+
+
+def _decisive(mentions: Iterable[_Mention]) -> _Mention | None:
+    """Return the mention that decides: of the plainest the last, where the head of a phrase stands (物业的水费)."""
+    best = None
+    for mention in mentions:
+        if best is None or mention.strength >= best.strength:
+            best = mention
+    return best
 
 
 def _stands(text: str, word: str, place: int) -> bool:

@@ -36,8 +36,9 @@ _HOUR: Final = 3_600.0
 
 DEFAULT: Final = Schedule(pauses=(1, 2, 5, 15, 60, 300, 900, 3600), give_up_after=16)
 # A biller that is told of a payment is asked for about a day before a person takes over (docs/connector.md); with its
-# last pause that must end before the audit calls the line late (Policy.fulfil_within).
-BILLER: Final = Schedule(pauses=(2, 5, 15, 60, 300, 900, 3600), give_up_after=20, within=23 * _HOUR)
+# last pause that must end before the audit calls the line late (Policy.fulfil_within). The first pauses are short
+# because the payer waits for the receipt, and a few lost answers in a row should cost seconds.
+BILLER: Final = Schedule(pauses=(1, 2, 4, 8, 15, 60, 300, 900, 3600), give_up_after=22, within=23 * _HOUR)
 # A refund waits for billers first, who have their day; what stands still longer is for a person.
 REFUND: Final = Schedule(pauses=(1, 2, 5, 15, 60, 300), give_up_after=60, within=48 * _HOUR)
 # A share waits for billers and, for a week, for people who decide about a refused line.

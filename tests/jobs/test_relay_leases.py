@@ -64,7 +64,9 @@ class TestLeases:
 
         doomed, heir = Postman(hang), Postman()
         await put_now(database, *(new(f"k{n}", dest=f"d{n}") for n in range(6)))
-        first = relay(database, doomed)
+        # On SQLite the new worker is the only one and need not wait for the lease, however long it is.
+        lease = 10.0 if database.engine == "sqlite" else FAST.lease
+        first = relay(database, doomed, pace=replace(FAST, lease=lease))
         task = asyncio.create_task(first.run())
         await until(lambda: len(doomed.jobs) == 6)
         await kill(task, first)
@@ -72,10 +74,8 @@ class TestLeases:
         async with working(relay(database, heir)):
             await until(lambda: all_done(database))
 
-        # On SQLite the new worker is the only one and need not wait for the lease.
-        bound = 0.5 if database.engine == "sqlite" else FAST.lease + 1.0
         assert sorted(heir.keys) == [f"k{n}" for n in range(6)]
-        assert time.monotonic() - begun < bound
+        assert time.monotonic() - begun < 5.0
 
     async def test_who_has_lost_a_lease_stops(self, database: Database) -> None:
         """A process that stood still for longer than its leases wakes up beside whoever was given its jobs."""

@@ -163,6 +163,7 @@ async def _attacked(rig: Rig) -> None:
                 group.create_task(_flushed(rig, stop))
             await _killed(rig)
             stop.set()
+        await _faultless(rig)
         begun = time.monotonic()
         await _quiet(rig)
         report.settled_after = time.monotonic() - begun
@@ -224,6 +225,13 @@ async def _flushed(rig: Rig, stop: asyncio.Event) -> None:
             await asyncio.sleep(0.5 + 3.0 * chance.random())
             await redis.flushall()
             rig.report.flushes += 1
+
+
+async def _faultless(rig: Rig) -> None:
+    """End what goes wrong outside: how long it takes to recover from kills is asked, not how long bad luck can last."""
+    for url in rig.outside.urls.values():
+        async with rig.session.post(f"{url}/_sim/faults", json={"rates": {}}) as answer:
+            assert answer.status in (200, 404), await answer.text()
 
 
 async def _quiet(rig: Rig) -> None:
