@@ -169,6 +169,24 @@ class RouteSection(_Section):
         return self
 
 
+class AutopaySection(_Section):
+    """One agreed template of deductions (委托代扣), ``[[autopay]]``: for a merchant's bills, or for one item's.
+
+    ``plan`` is the vendor's number of it, ``maximum`` fen a deduction, one in ``period_days``; customers are told
+    ``notice_days`` before. ``shown`` is the name that the wallet shows.
+    """
+
+    merchant_id: str
+    item_id: str = ""
+    gateway: str
+    account: str
+    plan: str
+    maximum: Annotated[int, Field(gt=0)]
+    period_days: Annotated[int, Field(ge=1, le=366)] = 30
+    notice_days: Annotated[int, Field(ge=1, le=30)] = 1
+    shown: str = ""
+
+
 Word = Annotated[str, Field(min_length=4, max_length=64)]
 
 
@@ -185,6 +203,7 @@ class ConfigFile(_Section):
     # gateway → account → what was agreed.
     reconciliation: Mapping[str, Mapping[str, ReconciliationSection]] = {}
     routes: tuple[RouteSection, ...] = ()
+    autopay: tuple[AutopaySection, ...] = ()
     # Words in the User-Agent of apps whose bank cashier ([gateways.bankapp]) takes the payment, such as "ExampleBank/".
     bank_apps: tuple[Word, ...] = ()
     scene_packs: tuple[str, ...] = ("handlers",)

@@ -10,6 +10,7 @@ from bot.cases.desk import name_of
 from bot.commands.common import Commands, add_command, opened
 from bot.ledger import invariants as ledger
 from bot.payments import invariants
+from bot.payments.contracts import invariants as contracts
 from bot.payments.policy import Policy
 from bot.payments.reconciliation import invariants as reconciliation
 from bot.payments.sharing import invariants as sharing
@@ -45,6 +46,7 @@ async def audit_house(house: House) -> list[str]:
         *await ledger.inspect(house.database, now, hosted.CHECKS),
         *await ledger.inspect(house.database, now, reconciliation.CHECKS),
         *await ledger.inspect(house.database, now, sharing.CHECKS),
+        *await ledger.inspect(house.database, now, contracts.CHECKS),
     ]
     broken = [f"{finding.check} ({finding.count}): {', '.join(finding.ids)}" for finding in findings]
     totals = await invariants.totals(house.database)

@@ -21,6 +21,8 @@ class Beside:
             await self.hand_off(turn)
         elif meant.act is Act.GREET:
             await self._greet(turn, simple)
+        elif meant.act is Act.AUTOPAY:
+            await self._autopay(turn, simple)
         elif meant.act is Act.BIND and cues.UNBIND.search(simple):
             await self._unbind(turn)
         else:
@@ -68,6 +70,24 @@ class Beside:
         """Forget one of the customer's own saved accounts."""
         forgotten = await turn.context.saved.forget(turn.context.customer_id, saved_id)
         turn.say("forgotten" if forgotten else "nothing_saved")
+
+    async def stop_deductions(self, turn: Turn, agreement_id: str) -> None:
+        """End one of the customer's own contracts for deduction."""
+        stopped = await turn.context.deductions.stop(agreement_id, turn.context.customer_id)
+        turn.say("autopay_stopped" if stopped else "autopay_none")
+
+    async def _autopay(self, turn: Turn, simple: str) -> None:
+        """Show what may be deducted; end it at one word, as every notice of a deduction promises."""
+        standing = await turn.context.deductions.standing(turn.context.customer_id)
+        stop = cues.STOP.search(simple) is not None
+        if not standing:
+            turn.say("autopay_none" if stop else "not_offered")
+        elif not stop:
+            turn.say("autopay_standing", {"agreements": standing})
+        elif len(standing) == 1:
+            await self.stop_deductions(turn, standing[0].id)
+        else:
+            await self._offers.agreements_to_stop(turn, standing)
 
     async def _greet(self, turn: Turn, simple: str) -> None:
         if cues.THANKS.match(simple):

@@ -116,6 +116,8 @@ CUES: Final[tuple[tuple[Act, re.Pattern[str]], ...]] = (
         re.compile(r"申请|开户|开个户|办理|预约|报案|提取|贴现|质押|托收|托管|融资|贷款|确权|报名|登记|apply"),
     ),
 )
+# What is to be done about deductions when they are spoken of: 取消自动缴费, 不要自动扣了.
+STOP: Final = re.compile(r"取消|关|停|解|终止|撤|不要|不想|别|退订|cancel|stop|turn off|end ")
 # An industry scene is asked for by its own verb rather than paid: 承兑汇票贴现 applies.
 APPLIED: Final = frozenset({"account_opening", "bills", "financing"})
 

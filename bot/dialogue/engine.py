@@ -15,7 +15,7 @@ from bot.dialogue import cues
 from bot.dialogue.acts import Act, Heard
 from bot.dialogue.event import Event, Followed, Happening, Left, Noted, Pictured, Placed, Pressed, Said, Scanned
 from bot.dialogue.reply import SILENCE, HandOff, Part, Reply, Text
-from bot.dialogue.scene import Context, Lookups, Orders, Scene
+from bot.dialogue.scene import Context, Deductions, Lookups, Orders, Scene
 from bot.dialogue.session import Sessions, Slot, State
 from bot.dialogue.talk import Talk
 from bot.dialogue.turn import Say, Turn, masked, outline
@@ -51,6 +51,7 @@ class Parts:
     billers: Directory
     saved: SavedAccounts
     orders: Orders
+    deductions: Deductions
     lookups: Lookups
     database: Database
     trail: Trail
@@ -192,6 +193,7 @@ class Engine:
             billers=self._p.billers,
             saved=self._p.saved,
             orders=self._p.orders,
+            deductions=self._p.deductions,
             lookups=self._p.lookups,
         )
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from bot.customers.accounts import SavedAccount
 from bot.dialogue.acts import Act
-from bot.dialogue.scene import Context, PlacedOrder, Scene
+from bot.dialogue.scene import Agreement, Context, PlacedOrder, Scene
 from bot.dialogue.session import Awaiting
 from bot.dialogue.steps import Option
 from bot.dialogue.topics import topic_name
@@ -47,6 +47,11 @@ class Offers:
         """Ask which of several waiting orders is to be cancelled."""
         options = [Option(f"drop:{order.id}", order.title, order.amount) for order in orders[:_MOST]]
         self.put(turn, "choose_order", options, {})
+
+    async def agreements_to_stop(self, turn: Turn, agreements: Sequence[Agreement]) -> None:
+        """Ask which contract for deduction is to be ended."""
+        options = [Option(f"stop:{each.id}", f"{each.title} {each.account_mask}") for each in agreements[:_MOST]]
+        self.put(turn, "choose_autopay", options, {})
 
     async def accounts_to_forget(self, turn: Turn, accounts: Sequence[SavedAccount]) -> None:
         """Ask which saved account is to be forgotten."""

@@ -47,6 +47,28 @@ class Orders(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A customer's standing leave to deduct (代扣): at most ``maximum`` fen a time, for one account of an item."""
+
+    id: str
+    title: str
+    account_mask: str
+    maximum: int
+
+
+class Deductions(Protocol):
+    """What the conversation may do with contracts for deduction."""
+
+    async def standing(self, customer_id: str) -> Sequence[Agreement]:
+        """Return the customer's contracts under which something may still be deducted, newest first."""
+        ...
+
+    async def stop(self, agreement_id: str, customer_id: str) -> bool:
+        """End a customer's own contract: nothing is deducted from now on. False when there is none of this id."""
+        ...
+
+
 class Lookups(Protocol):
     """Bounds how many accounts a customer may ask after, so that nobody finds out which ones exist."""
 
@@ -69,6 +91,7 @@ class Context:
     billers: Directory
     saved: SavedAccounts
     orders: Orders
+    deductions: Deductions
     lookups: Lookups
 
 

@@ -309,6 +309,8 @@ class Talk:
             await self._beside.drop_order(turn, rest)
         elif verb == "forget":
             await self._beside.forget(turn, rest)
+        elif verb == "stop":
+            await self._beside.stop_deductions(turn, rest)
         else:
             await self._offers.menu(turn, "menu")
 
@@ -319,7 +321,7 @@ class Talk:
         elif turn.state.waiting:
             turn.state.waiting.clear()
             turn.say("cancelled")
-        elif turn.state.menu is not None and turn.state.menu.options[0].value.startswith(("drop:", "forget:")):
+        elif turn.state.menu is not None and turn.state.menu.options[0].value.startswith(("drop:", "forget:", "stop:")):
             turn.state.menu = None
             turn.say("left_as_is")
         else:

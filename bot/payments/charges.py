@@ -10,7 +10,7 @@ from bot.kernel.clock import Clock, from_micros, to_micros
 from bot.kernel.ids import new_id, new_out_number
 from bot.ledger import accounts
 from bot.payments import locks, requests, values
-from bot.payments.facts import Created, NewCharge, PayerId, Way
+from bot.payments.facts import ASKED_FOR, Created, NewCharge, PayerId, Way
 from bot.payments.policy import Policy, query_pause
 from bot.payments.registry import Gateways
 from bot.payments.routing import SWITCHING
@@ -151,7 +151,7 @@ class Charges:
                 return turn, False
             if not turn.close_first:
                 return await self._go_on(turn)
-            if turn.charge.way is Way.CODE or turn.charge.state == "reversing":
+            if turn.charge.way in ASKED_FOR or turn.charge.state == "reversing":
                 return Confirming(RETRY_SECONDS, turn.charge.id), False
             closed = await self._upstream.close(turn.charge)
             if closed.state == "paid":
@@ -250,7 +250,7 @@ class Charges:
         same = (charge.gateway, charge.gateway_account, charge.way, charge.payer_hash) == asked
         if same and charge.state in ("created", "pending", "unknown"):
             return _Turn(charge)
-        if charge.way is Way.CODE:
+        if charge.way in ASKED_FOR:
             # Somebody's code is being paid right now; whoever scanned it ends that, and nobody here.
             return _Turn(charge, close_first=True)
         # Committed before the upstream call; a second payer who comes meanwhile finds it closing and waits likewise.

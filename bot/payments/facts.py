@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 
 class Way(StrEnum):
@@ -24,6 +24,10 @@ class Way(StrEnum):
     FLOW = "flow"  # 资金账单
     SHARE = "share"  # 分账
     CONTRACT = "contract"  # 委托代扣
+
+
+# Nobody opens a page for these: asking for the money is taking it, so it is never asked for as other charges are.
+ASKED_FOR: Final = frozenset({Way.CODE, Way.CONTRACT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,8 @@ class Unverified:
 class StatementLine:
     """One line of a gateway's bill. ``amount`` (fen) is never negative; a refund's is what went back.
 
-    ``kind``: ``payment``, ``refund``, or ``reversal``, a payment that was undone and is listed all the same.
+    ``kind``: ``payment``, ``refund``, ``reversal``, a payment that was undone and is listed all the same, ``share``,
+    a part that one receiver was given, or ``share_returned``, what came back of one.
     """
 
     kind: str
@@ -246,10 +251,12 @@ class StatementLine:
     at: datetime
     fee: int = 0  # fen, negative for a fee that came back
     out_refund_no: str = ""
+    # The gateway's number of the refund; of a share's line, its own number of the movement.
     refund_id: str = ""
     settlement_amount: int | None = None  # fen that reach the merchant before fees, where the bill tells.
-    shared: int = 0  # fen given to others (分润)
+    shared: int = 0  # fen given to others (分润), where the line of the payment tells
     vendor_state: str = ""
+    out_order_no: str = ""  # Our number of the share or of its return, where the bill has it.
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from bot.kernel.clock import Clock, to_micros
+from bot.payments.contracts.contracts import Contracts
 from bot.payments.credit import Credits
 from bot.payments.credit_item import Credited, Outcome
 from bot.payments.facts import ContractFact, Notice, PaidFact, RefundFact
@@ -19,11 +20,14 @@ ON CONFLICT (gateway, account, notice_id) DO NOTHING
 class Notices:
     """Sends each notice to the room that it is about; a repeat gets the first outcome."""
 
-    def __init__(self, database: Database, clock: Clock, crediting: Credits, refunds: Refunds) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, crediting: Credits, refunds: Refunds, contracts: Contracts
+    ) -> None:
         self._database = database
         self._clock = clock
         self._credits = crediting
         self._refunds = refunds
+        self._contracts = contracts
 
     async def take(self, gateway: str, notice: Notice, trace_id: str) -> Credited:
         """Return what became of a verified notice, after the commit: only then may it be acknowledged.
@@ -35,7 +39,9 @@ class Notices:
                 return await self._credits.of_notice(gateway, notice, notice.fact, trace_id)
             case RefundFact():
                 return await self._refunds.of_notice(gateway, notice, notice.fact, trace_id)
-            case ContractFact() | None:
+            case ContractFact():
+                return await self._contracts.of_notice(gateway, notice, notice.fact, trace_id)
+            case None:
                 return await self._record(gateway, notice, trace_id)
 
     async def _record(self, gateway: str, notice: Notice, trace_id: str) -> Credited:

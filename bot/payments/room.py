@@ -1,12 +1,18 @@
 """Puts the payment rooms together over one database, so that wiring makes one call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.billers.port import Directory
 from bot.kernel.clock import Clock
 from bot.payments.charges import Charges
 from bot.payments.closing import Closing
+from bot.payments.contracts.autopay import Deducting
+from bot.payments.contracts.charging import Charging
+from bot.payments.contracts.contracts import Contracts
+from bot.payments.contracts.deductions import Deductions
+from bot.payments.contracts.port import Autopay, Plan
+from bot.payments.contracts.sweep import ContractSweep
 from bot.payments.credit import Credits
 from bot.payments.fulfilment import Fulfilment
 from bot.payments.gatekeeper import Gatekeeper, OrderLimit
@@ -43,6 +49,8 @@ class Means:
     gatekeeper: Gatekeeper | None = None
     # What is agreed about fees, by (gateway, account): no share is taken from what the gateway keeps.
     fees: Mapping[tuple[str, str], FeeTerms] = field(default_factory=dict)
+    # What may be deducted by contract, and where.
+    autopay: Sequence[Plan] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,10 @@ class Payments:
     returns: Returns
     sharing_sweep: SharingSweep
     settlements: Settlements
+    contracts: Contracts
+    deductions: Deductions
+    autopay: Autopay
+    autopay_sweep: ContractSweep
     gateways: Gateways
 
 
@@ -78,17 +90,20 @@ def furnish(means: Means) -> Payments:
     scanned = Scanned(database, clock, vault, means.gateways, upstream, policy)
     refunds = Refunds(database, clock, means.gateways, policy)
     closing = Closing(database, clock)
+    contracts = Contracts(database, clock, vault, means.gateways, means.autopay)
+    charging = Charging(database, clock, vault, means.gateways, upstream, policy)
+    deductions = Deductions(database, clock, vault, means.gateways, means.directory, orders, charging)
     shares = Shares(database, clock, vault, means.gateways, means.fees)
     returns = Returns(database, clock, vault, means.gateways)
     return Payments(
         orders=orders,
         charges=Charges(database, clock, vault, means.gateways, upstream, policy),
         credits=crediting,
-        notices=Notices(database, clock, crediting, refunds),
+        notices=Notices(database, clock, crediting, refunds, contracts),
         closing=closing,
         refunds=refunds,
         fulfilment=Fulfilment(database, clock, orders, means.directory, policy),
-        sweeper=Sweeper(database, clock, upstream, closing, refunds, policy, scanned),
+        sweeper=Sweeper(database, clock, upstream, closing, refunds, policy, scanned, charging),
         receipts=Receipts(database, means.secret),
         upstream=upstream,
         scanned=scanned,
@@ -96,6 +111,10 @@ def furnish(means: Means) -> Payments:
         shares=shares,
         returns=returns,
         sharing_sweep=SharingSweep(database, clock, policy),
+        contracts=contracts,
+        deductions=deductions,
+        autopay=Deducting(contracts, deductions),
+        autopay_sweep=ContractSweep(database, clock, policy),
         settlements=Settlements(database, means.fees),
         gateways=means.gateways,
     )

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from bot.kernel.clock import Clock, to_micros
 from bot.payments.closing import Closing
+from bot.payments.contracts.charging import Charging
 from bot.payments.facts import Way
 from bot.payments.policy import Policy
 from bot.payments.refunds import Refunds
@@ -62,6 +63,7 @@ class Sweeper:
         refunds: Refunds,
         policy: Policy,
         scanned: Scanned,
+        charging: Charging,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -70,6 +72,7 @@ class Sweeper:
         self._refunds = refunds
         self._policy = policy
         self._scanned = scanned
+        self._charging = charging
 
     async def due_charges(self, limit: int) -> list[str]:
         """Take up to ``limit`` charges that are due to be asked about; nobody else gets them for a while."""
@@ -84,6 +87,8 @@ class Sweeper:
         charge = await self._upstream.load(charge_id)
         if charge.way is Way.CODE and charge.state in LIVE:
             return await self._scanned.sweep(charge)
+        if charge.way is Way.CONTRACT and charge.state in LIVE:
+            return await self._charging.sweep(charge)
         if charge.state == "closing":
             return await self._upstream.close(charge)
         if charge.state in ("created", "pending", "unknown"):

@@ -14,7 +14,18 @@ from bot.kernel.errors import NotFound
 from bot.payments import closing, requests, values, work
 from bot.payments.credit import Credits
 from bot.payments.credit_item import CONTRADICTING, RETURNED, Credited
-from bot.payments.facts import ChargeFact, Closed, Created, Declined, Missing, Paid, PaidFact, Unknown, Waiting, Way
+from bot.payments.facts import (
+    ASKED_FOR,
+    ChargeFact,
+    Closed,
+    Created,
+    Declined,
+    Missing,
+    Paid,
+    PaidFact,
+    Unknown,
+    Waiting,
+)
 from bot.payments.policy import CLOSE_PAUSES, Policy, next_query, over, pause
 from bot.payments.registry import Gateways
 from bot.payments.states import CHARGE, quoted
@@ -77,7 +88,7 @@ def after_close(charge: Charge, fact: ChargeFact, *, late: bool) -> Next:
 
 def _unanswered(charge: Charge) -> bool:
     """Whether no answer to create has come. A scanned payment code is never sent twice: creating it is paying it."""
-    return charge.handover_sealed is None and charge.way is not Way.CODE
+    return charge.handover_sealed is None and charge.way not in ASKED_FOR
 
 
 class Upstream:

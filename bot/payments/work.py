@@ -13,6 +13,7 @@ REFUND_SURPLUS = "refund_surplus"
 RECEIPT = "receipt"
 SHARE = "share"
 SHARE_RETURN = "share_return"
+DEDUCTION_NOTICE = "deduction_notice"
 CASE = "case"
 
 # Whoever shows a live status listens here; woken after each commit that changes an order.
@@ -49,6 +50,11 @@ def share(share_id: str, gateway: str, account: str, trace_id: str, due_at: date
 def share_return(return_id: str, gateway: str, account: str, trace_id: str) -> NewJob:
     """Take a part back from its receiver, so that the payment can be refunded."""
     return NewJob(SHARE_RETURN, return_id, f"{gateway}:{account}", {"return_id": return_id}, trace_id)
+
+
+def deduction_notice(deduction_id: str, channel: str, trace_id: str) -> NewJob:
+    """Tell a customer, in our own words, what will be deducted and when."""
+    return NewJob(DEDUCTION_NOTICE, deduction_id, channel, {"deduction_id": deduction_id}, trace_id)
 
 
 def receipt(order_id: str, channel: str, account: str, trace_id: str) -> NewJob:

@@ -54,6 +54,10 @@ SELECT created_at, 'share', id, state, '{}' FROM shares WHERE trace_id = $1
 UNION ALL
 SELECT created_at, 'share back', id, state, '{}' FROM share_returns WHERE trace_id = $1
 UNION ALL
+SELECT created_at, 'contract', id, state, '{}' FROM contracts WHERE trace_id = $1
+UNION ALL
+SELECT created_at, 'deduction', id, state, day FROM deductions WHERE trace_id = $1
+UNION ALL
 SELECT created_at, 'job', kind, state, dest FROM outbox WHERE trace_id = $1
 UNION ALL
 SELECT opened_at, 'case', kind, state, id FROM cases WHERE trace_id = $1

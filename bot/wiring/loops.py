@@ -15,6 +15,7 @@ from bot.payments import work
 from bot.payments.reconciliation.dispositions import ASK
 from bot.wiring.house import House
 from bot.wiring.rooms import enqueue_all
+from bot.workers.contracts import DeductionNotice, contract_rounds
 from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, SurplusDeliverer, UndoDeliverer
 from bot.workers.receipt import ReceiptDeliverer
 from bot.workers.reconcile import AskDeliverer, reconcile_rounds
@@ -35,6 +36,7 @@ SCHEDULES: Final[Mapping[str, Schedule]] = {
     ASK: REFUND,
     work.SHARE: SHARE,
     work.SHARE_RETURN: REFUND,
+    work.DEDUCTION_NOTICE: MESSAGE,
     work.RECEIPT: MESSAGE,
     CustomDeliverer.kind: MESSAGE,
 }
@@ -53,6 +55,7 @@ def relay(house: House) -> Relay:
             SurplusDeliverer(payments.refunds, house.traces),
             ShareDeliverer(payments.shares, house.traces),
             ShareReturnDeliverer(payments.returns, house.traces),
+            DeductionNotice(house.database, house.identities, queue),
             CaseOpener(house.database, house.clock),
             AskDeliverer(house.reconciliation),
             ReceiptDeliverer(
@@ -80,6 +83,7 @@ def rounds(house: House) -> Sequence[Round]:
     return (
         *sweep_rounds(house.payments.sweeper),
         *sharing_rounds(house.payments.sharing_sweep, house.payments.shares, house.payments.returns),
+        *contract_rounds(house.payments.autopay_sweep, house.payments.contracts, house.payments.deductions),
         *reconcile_rounds(house.reconciliation, accounts_of(house)),
         *balance_rounds(house.database, house.clock),
         *seal_rounds(house.database, house.vault, house.clock),

@@ -13,6 +13,7 @@ from bot.channels.wire.push import Format, Mode
 from bot.customers.accounts import SavedAccounts
 from bot.customers.identities import Identities
 from bot.dialogue.after import AfterSales
+from bot.dialogue.deductions import ChatDeductions
 from bot.dialogue.engine import Engine, Parts
 from bot.dialogue.event import Event
 from bot.dialogue.lookups import LookupGuard
@@ -29,6 +30,7 @@ from bot.kernel.clock import Clock, business_day
 from bot.kernel.errors import Misconfigured
 from bot.kernel.masking import Secret
 from bot.outside.http import HttpClient
+from bot.payments.contracts.port import Plan
 from bot.payments.policy import Policy
 from bot.payments.ports import Gateway
 from bot.payments.reconciliation.days import FeeTerms, Terms
@@ -91,6 +93,15 @@ def reconciliation_terms(settings: Settings) -> Terms:
     return Terms(fees=fees)
 
 
+def autopay_plans(settings: Settings) -> Sequence[Plan]:
+    """Return what customers may have deducted; raises Misconfigured for a gateway account that is not configured."""
+    plans = [Plan(**section.model_dump()) for section in settings.file.autopay]
+    for plan in plans:
+        if plan.account not in settings.file.gateways.get(plan.gateway, {}):
+            raise Misconfigured("autopay", f"[[autopay]]: there is no [gateways.{plan.gateway}.{plan.account}]")
+    return plans
+
+
 def billers_room(
     settings: Settings, database: Database, catalogue: Catalogue, vault: Vault, http: HttpClient, clock: Clock
 ) -> Billers:
@@ -129,6 +140,7 @@ def payments_room(
             secret=settings.secret_keys[-1].encode(),
             policy=policy(settings),
             fees=reconciliation_terms(settings).fees,
+            autopay=autopay_plans(settings),
         )
     )
 
@@ -159,6 +171,7 @@ def conversation(
             billers=billers,
             saved=SavedAccounts(database, vault, clock),
             orders=ChatOrders(payments.orders, payments.closing, database, clock),
+            deductions=ChatDeductions(payments.autopay, catalogue),
             lookups=LookupGuard(ephemeral, vault, traces),
             database=database,
             trail=traces,

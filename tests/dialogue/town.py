@@ -28,7 +28,7 @@ from bot.dialogue.lookups import LookupGuard
 from bot.dialogue.orders import ChatOrders
 from bot.dialogue.reply import HandOff, Reply, Text
 from bot.dialogue.router import KeywordRouter
-from bot.dialogue.scene import Scene
+from bot.dialogue.scene import Agreement, Scene
 from bot.dialogue.session import Sessions
 from bot.dialogue.talk import Talk
 from bot.kernel.clock import Clock, ManualClock, business_day, to_micros
@@ -192,6 +192,22 @@ class Notes:
 
 
 @dataclass
+class Agreed:
+    """The contracts for deduction that customers have, as the payment rooms would tell of them."""
+
+    of: dict[str, list[Agreement]] = field(default_factory=dict)
+
+    async def standing(self, customer_id: str) -> Sequence[Agreement]:
+        return tuple(self.of.get(customer_id, ()))
+
+    async def stop(self, agreement_id: str, customer_id: str) -> bool:
+        kept = [each for each in self.of.get(customer_id, ()) if each.id != agreement_id]
+        stopped = len(kept) < len(self.of.get(customer_id, ()))
+        self.of[customer_id] = kept
+        return stopped
+
+
+@dataclass
 class Town:
     """The engine and everything around it that a test may turn."""
 
@@ -205,6 +221,7 @@ class Town:
     orders: Orders
     notes: Notes
     engine: Engine
+    deductions: Agreed
     numbers: Any = field(default_factory=itertools.count)
 
     async def tell(self, what: Happening, customer: str = "小陈") -> Reply:
@@ -322,6 +339,7 @@ def _built(
     billers = Billers(catalogue, HostedBiller(database, catalogue, vault, clock), {"power": power})
     orders = Orders(database, clock, vault, OrderLimit(order_max))
     notes = Notes()
+    deductions = Agreed()
     table = {scene.key: scene for scene in scenes}
     router = KeywordRouter(tuple(scenes), lambda: business_day(clock.now()))
     engine = Engine(
@@ -334,6 +352,7 @@ def _built(
             billers=billers,
             saved=SavedAccounts(database, vault, clock),
             orders=ChatOrders(orders, Closing(database, clock), database, clock),
+            deductions=deductions,
             lookups=LookupGuard(ephemeral, vault, notes),
             database=database,
             trail=notes,
@@ -342,7 +361,7 @@ def _built(
             merchants={},
         )
     )
-    return Town(clock, database, ephemeral, vault, catalogue, power, billers, orders, notes, engine)
+    return Town(clock, database, ephemeral, vault, catalogue, power, billers, orders, notes, engine, deductions)
 
 
 # What a conversation may ask to be otherwise than usual, by its name in the text files.

@@ -16,6 +16,7 @@ from bot.ledger.balances import balance
 from bot.ledger.invariants import Finding
 from bot.payments import invariants, values
 from bot.payments.charges import AlreadyPaid, ChargeAsk, Confirming, Ready
+from bot.payments.contracts.port import Plan
 from bot.payments.facts import PayerId, Way
 from bot.payments.gatekeeper import Placing
 from bot.payments.policy import Policy
@@ -265,6 +266,7 @@ def build(
     gateway: ScriptedGateway | None = None,
     biller: ScriptedBiller | None = None,
     fees: Mapping[tuple[str, str], FeeTerms] | None = None,
+    autopay: Sequence[Plan] = (),
 ) -> World:
     """Put the rooms together over an open database that ``populate`` has filled."""
     gateway = gateway or ScriptedGateway(clock)
@@ -272,7 +274,7 @@ def build(
     biller = biller or ScriptedBiller(HostedBiller(database, Catalogue(database, clock), vault, clock))
     gateways = Gateways({"scripted": gateway}, {"wechat": "scripted"}, "https://pay.example.com")
     policy = policy or Policy()
-    means = Means(database, clock, vault, gateways, biller, SECRET.encode(), policy, fees=fees or {})
+    means = Means(database, clock, vault, gateways, biller, SECRET.encode(), policy, fees=fees or {}, autopay=autopay)
     return World(database, clock, vault, gateway, biller, furnish(means), policy)
 
 

@@ -3,6 +3,7 @@
 from bot.storage.tables import (
     billers,
     cases,
+    contracts,
     customers,
     devices,
     jobs,
@@ -18,6 +19,7 @@ __all__ = [
     "METADATA",
     "billers",
     "cases",
+    "contracts",
     "customers",
     "devices",
     "jobs",

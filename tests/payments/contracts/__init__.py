@@ -1,0 +1,1 @@
+"""Tests of contracts for deduction and of deductions."""
