@@ -95,7 +95,7 @@ class WeChatPay:
     """WeChat Pay: every way but the contract; scanned codes have no notice."""
 
     name = "wechatpay"
-    faults = (
+    faults: Sequence[str] = (
         *("declined", "create_answer_lost", "create_500", "create_reset", "create_429", "notice_duplicate"),
         *("notice_never", "notice_late", "notice_forged", "notice_stale", "userpaying", "paid_while_closing"),
         *("query_500", "query_not_found", "query_contradicts", "query_answer_lost", "answer_unsigned", "answer_forged"),
@@ -104,7 +104,14 @@ class WeChatPay:
         *("code_password", "code_password_never", "code_answer_lost", "code_system_error", "code_bank_error"),
         *("code_not_enough", "reverse_recall", "reverse_system_error", "reverse_userpaying", "reverse_answer_lost"),
     )
-    forgeries = ("not_paid", "forged_signature", "unknown_serial", "stale_timestamp", "signtest", "unsigned")
+    forgeries: Sequence[str] = (
+        "not_paid",
+        "forged_signature",
+        "unknown_serial",
+        "stale_timestamp",
+        "signtest",
+        "unsigned",
+    )
 
     def make(self, clock: Clock) -> web.Application:
         app = wechatpay.make(pay_rig.credentials().plan(**PLAN), clock)
@@ -179,7 +186,7 @@ class Alipay:
     """Alipay: a trade is made when its payer opens it, and a cancel gives back what was paid."""
 
     name = "alipay"
-    faults = (
+    faults: Sequence[str] = (
         *("declined", "create_answer_lost", "notice_duplicate", "notice_never", "notice_late", "notice_forged"),
         *("notice_stale", "create_20000", "code_answer_lost", "userpaying", "paid_while_closing", "create_reset"),
         *("query_20000", "answer_unsigned", "answer_forged", "query_not_found", "refund_not_enough"),
@@ -187,7 +194,7 @@ class Alipay:
         *("cancel_retry", "bad_gateway", "query_answer_lost", "answer_dropped", "query_behind"),
         *("refund_query_silent", "code_20000_paid", "code_20000", "declared_500"),
     )
-    forgeries = ("not_paid", "stale_time", "forged_signature", "unsigned", "flipped_byte", "added_field")
+    forgeries: Sequence[str] = ("not_paid", "stale_time", "forged_signature", "unsigned", "flipped_byte", "added_field")
 
     def make(self, clock: Clock) -> web.Application:
         app = alipay.make(alipay_rig.credentials().plan(**PLAN), clock)
@@ -261,14 +268,14 @@ class UnionPay:
     """UnionPay: no close, so an unpaid order ends by its own time or by a reversal."""
 
     name = "unionpay"
-    faults = (
+    faults: Sequence[str] = (
         *("declined", "create_answer_lost", "notice_duplicate", "notice_never", "notice_late", "notice_forged"),
         *("create_busy", "refund_failed", "under_way", "query_contradicts", "create_reset", "query_500"),
         *("answer_unsigned", "answer_stranger", "query_not_found", "notice_flawed", "answer_other_owner"),
         *("refund_answer_lost", "refund_card", "scan_lost", "scan_password", "reverse_answer_lost", "bad_gateway"),
         *("query_answer_lost", "answer_dropped"),
     )
-    forgeries = ("not_paid", "stranger", "other_owner", "unsigned", "changed", "certificate_exchanged")
+    forgeries: Sequence[str] = ("not_paid", "stranger", "other_owner", "unsigned", "changed", "certificate_exchanged")
 
     def make(self, clock: Clock) -> web.Application:
         app = unionpay.make(unionpay_rig.credentials().plan(**PLAN), clock)
@@ -332,13 +339,13 @@ class BankApp:
     """A bank's cashier: a page of its own, and nobody known before it."""
 
     name = "bankapp"
-    faults = (
+    faults: Sequence[str] = (
         *("declined", "create_answer_lost", "notice_duplicate", "notice_never", "notice_late", "notice_forged"),
         *("create_500", "refund_abnormal", "paying", "paid_while_closing", "create_reset", "query_500"),
         *("answer_unsigned", "answer_forged", "query_not_found", "notice_stale", "refund_funds", "refund_answer_lost"),
         *("refund_failed", "answer_stale", "answer_replayed", "close_answer_lost", "bad_gateway", "answer_dropped"),
     )
-    forgeries = ("not_paid", "stranger", "stale", "unsigned", "changed", "unknown_serial")
+    forgeries: Sequence[str] = ("not_paid", "stranger", "stale", "unsigned", "changed", "unknown_serial")
 
     def make(self, clock: Clock) -> web.Application:
         app = bankapp.make(bankapp_rig.credentials().plan(**PLAN), clock)

@@ -1,4 +1,4 @@
-"""The steps of a history, as values that hypothesis draws and shrinks: numbers that choose among what is there."""
+"""The steps of a history, as values that hypothesis draws and shrinks: small numbers choose among what there is."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -168,45 +168,42 @@ _SOME: Final = st.integers(0, 7)
 SECONDS: Final = (1, 4, 6, 16, 40, 130, 400, 1000, 4000, 90_000)
 
 
-def _plain() -> st.SearchStrategy[Step]:
-    """What a person, a platform or a worker does; the more frequent stands here more than once."""
-    place = st.builds(Place, _SOME, _SOME, st.integers(0, 2))
-    open_ = st.builds(Open, _SOME, st.integers(0, 3), _SOME, st.integers(0, 2))
-    pay = st.builds(Pay, _SOME, st.integers(0, 2))
-    return st.one_of(
-        place,
-        place,
-        open_,
-        open_,
-        open_,
-        pay,
-        pay,
-        pay,
-        st.builds(Scan, _SOME, st.integers(0, 3), _SOME),
-        st.builds(Scan, _SOME, st.integers(0, 3), _SOME),
-        st.builds(Decide, _SOME, st.booleans()),
-        st.builds(GiveUp, _SOME),
-        st.builds(Post, _SOME, st.booleans()),
-        st.builds(Post, _SOME, st.booleans()),
-        st.builds(Again, st.integers(0, 3), _SOME),
-        st.builds(Forge, _SOME, _SOME),
-        st.builds(Sweep),
-        st.builds(Sweep),
-        st.builds(Work),
-        st.builds(Work),
-        st.builds(Cancel, _SOME),
-        st.builds(GiveBack, _SOME, _SOME),
-        st.builds(Judge, _SOME, st.booleans()),
-        st.builds(Wait, st.integers(0, len(SECONDS) - 1)),
-        st.builds(Trouble, st.integers(0, 3), st.integers(0, 40)),
-        st.builds(Mood, st.integers(0, 3), st.integers(0, 2)),
-    )
+_GATEWAY: Final = st.integers(0, 3)
+# What persons and platforms do, and how often in comparison.
+_OUTSIDE: Final[tuple[tuple[int, st.SearchStrategy[Step]], ...]] = (
+    (2, st.builds(Place, _SOME, _SOME, st.integers(0, 2))),
+    (5, st.builds(Pay, _SOME, st.integers(0, 2))),
+    (2, st.builds(Decide, _SOME, st.booleans())),
+    (2, st.builds(Again, _GATEWAY, _SOME)),
+    (1, st.builds(Forge, _SOME, _SOME)),
+    (1, st.builds(Judge, _SOME, st.booleans())),
+    (3, st.builds(Wait, st.integers(0, len(SECONDS) - 1))),
+    (3, st.builds(Trouble, _GATEWAY, st.integers(0, 40))),
+    (2, st.builds(Mood, _GATEWAY, st.integers(0, 2))),
+)
+# What the process itself carries out, so that a crash can cut it off.
+_INSIDE: Final[tuple[tuple[int, st.SearchStrategy[Step]], ...]] = (
+    (5, st.builds(Open, _SOME, _GATEWAY, _SOME, st.integers(0, 2))),
+    (4, st.builds(Scan, _SOME, _GATEWAY, _SOME)),
+    (1, st.builds(GiveUp, _SOME)),
+    (4, st.builds(Post, _SOME, st.booleans())),
+    (3, st.builds(Sweep)),
+    (3, st.builds(Work)),
+    (2, st.builds(Cancel, _SOME)),
+    (3, st.builds(GiveBack, _SOME, _SOME)),
+)
+
+
+def _of(*weighted: tuple[int, st.SearchStrategy[Step]]) -> st.SearchStrategy[Step]:
+    """Draw by weight; hypothesis counts equal alternatives of ``one_of`` once."""
+    places = [at for at, (weight, _) in enumerate(weighted) for _ in range(weight)]
+    return st.sampled_from(places).flatmap(lambda at: weighted[at][1])
 
 
 def _any() -> st.SearchStrategy[Step]:
-    plain = _plain()
-    crash = st.builds(Crash, plain, st.integers(0, 12))
-    return st.one_of(plain, plain, plain, plain, plain, plain, crash, st.builds(Both, plain, plain))
+    plain, inside = _of(*_OUTSIDE, *_INSIDE), _of(*_INSIDE)
+    crash = st.builds(Crash, inside, st.integers(0, 8))
+    return _of((7, plain), (1, crash), (1, st.builds(Both, inside, plain)))
 
 
 def histories() -> st.SearchStrategy[list[Step]]:

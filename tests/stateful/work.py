@@ -16,7 +16,7 @@ KINDS: Final = "('fulfil', 'undo', 'refund_submit', 'refund_surplus')"
 _AFTER: Final = 5.0
 _DUE: Final = f"""
 SELECT * FROM outbox WHERE state = 'ready' AND kind IN {KINDS} AND due_at <= $1 ORDER BY due_at, id
-"""  # noqa: S608 - Kinds of our own.
+"""  # noqa: S608 - The kinds above.
 _DONE: Final = "UPDATE outbox SET state = $2, done_at = $3 WHERE id = $1"
 _LATER: Final = "UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id = $1"
 

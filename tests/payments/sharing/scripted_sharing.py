@@ -60,7 +60,10 @@ class ScriptedSharing:
             self.shares[key] = (share, replace(fact, parts=parts, done=done))
 
     async def add_receiver(self, account: str, receiver: Receiver) -> Created | Declined | Unknown:
-        return await self._call("add_receiver", receiver.number, lambda: self._add(receiver))
+        answer: Created | Declined | Unknown = await self._call(
+            "add_receiver", receiver.number, lambda: self._add(receiver)
+        )
+        return answer
 
     def _add(self, receiver: Receiver) -> Created:
         self.receivers.add(receiver.number)
@@ -68,7 +71,10 @@ class ScriptedSharing:
 
     async def share(self, share: NewShare) -> ShareFact | Declined | Unknown:
         self.requests.append(share)
-        return await self._call("share", share.out_order_no, lambda: self._share(share))
+        answer: ShareFact | Declined | Unknown = await self._call(
+            "share", share.out_order_no, lambda: self._share(share)
+        )
+        return answer
 
     def _share(self, share: NewShare) -> ShareFact | Declined:
         if share.out_order_no in self.shares:
@@ -92,11 +98,17 @@ class ScriptedSharing:
 
     async def share_query(self, share: ShareRef) -> ShareFact | Missing | Unknown:
         known = self.shares.get(share.out_order_no)
-        return await self._call("share_query", share.out_order_no, lambda: known[1] if known else Missing())
+        answer: ShareFact | Missing | Unknown = await self._call(
+            "share_query", share.out_order_no, lambda: known[1] if known else Missing()
+        )
+        return answer
 
     async def take_back(self, back: NewShareReturn) -> ShareReturnFact | Declined | Unknown:
         self.asked_back.append(back)
-        return await self._call("take_back", back.out_return_no, lambda: self._take_back(back))
+        answer: ShareReturnFact | Declined | Unknown = await self._call(
+            "take_back", back.out_return_no, lambda: self._take_back(back)
+        )
+        return answer
 
     def _take_back(self, back: NewShareReturn) -> ShareReturnFact | Declined:
         if back.out_return_no in self.returns:
@@ -109,10 +121,16 @@ class ScriptedSharing:
 
     async def take_back_query(self, back: NewShareReturn) -> ShareReturnFact | Missing | Unknown:
         known = self.returns.get(back.out_return_no)
-        return await self._call("take_back_query", back.out_return_no, lambda: known[1] if known else Missing())
+        answer: ShareReturnFact | Missing | Unknown = await self._call(
+            "take_back_query", back.out_return_no, lambda: known[1] if known else Missing()
+        )
+        return answer
 
     async def unfreeze(self, share: ShareRef, description: str) -> ShareFact | Declined | Unknown:
-        return await self._call("unfreeze", share.out_order_no, lambda: self._unfreeze(share))
+        answer: ShareFact | Declined | Unknown = await self._call(
+            "unfreeze", share.out_order_no, lambda: self._unfreeze(share)
+        )
+        return answer
 
     def _unfreeze(self, share: ShareRef) -> ShareFact:
         self.freed[share.out_order_no] = share
