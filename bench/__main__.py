@@ -72,6 +72,16 @@ def _notices(base: Path, postgres: Postgres, redis: RedisServer) -> tuple[float,
                 _folder(str(base), "lite"), "paid notice, SQLite", f"sqlite:///{sqlite}/notices.db", "memory://"
             )
         ),
+        # Telling billers and customers shares the process there, as it does in an installation.
+        uvloop.run(
+            notices.measure(
+                _folder(str(base), "whole"),
+                "  and all that follows",
+                f"sqlite:///{sqlite}/whole.db",
+                "memory://",
+                server=notices.WITH_WORKER,
+            )
+        ),
     ]
     table("paid notices, 64 connections, one process", rows)
     pg_ratio, lite_ratio = rows[0].result.rate / pg_floor.rate, rows[1].result.rate / lite_floor.rate

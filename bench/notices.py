@@ -117,18 +117,28 @@ def _notice(town: stage.Stage, prefix: str, place: int) -> bytes:
     return load.post("/notify/wechatpay/main", body, headers)
 
 
-async def measure(folder: Path, name: str, database_url: str, redis_url: str, postmaster: int | None = None) -> Row:
+ALONE = ("-m", "bench.alone")
+WITH_WORKER = ("-m", "bot", "serve")
+
+
+async def measure(
+    folder: Path,
+    name: str,
+    database_url: str,
+    redis_url: str,
+    postmaster: int | None = None,
+    server: Sequence[str] = ALONE,
+) -> Row:
     """Send paid notices at one process and count the credits; ``postmaster`` is the database's server, if any."""
     town = stage.set_stage(folder, database_url, redis_url)
     async with stage.house_of(town) as house:
         await prepare(house, "W", WARM_UP)
         await prepare(house, "M", NOTICES)
-    # `web` alone where the stores are shared; on SQLite the worker lives in the same process and shares its time.
     # It logs as it does for an operator, by default, to nowhere.
-    with stage.process(["-m", "bot", "serve"], town.environment, town.port) as server:
+    with stage.process(list(server), town.environment, town.port) as process:
         await load.send(town.port, notices(town, "W", WARM_UP), CONNECTIONS)
         sent = notices(town, "M", NOTICES)
-        spent = Spent(server.pid, postmaster)
+        spent = Spent(process.pid, postmaster)
         result = await load.send(town.port, sent, CONNECTIONS)
         used, database, sender, shares = spent.until_now()
     async with stage.house_of(town) as house:

@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
 async def _serve(_: argparse.Namespace) -> int:
     settings = load()
     async with open_house(settings, SystemClock()) as house, background(house, worker=settings.alone):
-        await _serving(application(house), "127.0.0.1" if _local(settings) else _EVERYWHERE, settings)
+        await serving(application(house), "127.0.0.1" if _local(settings) else _EVERYWHERE, settings)
     return 0
 
 
@@ -33,7 +33,8 @@ def _local(settings: Settings) -> bool:
     return settings.environment.public_url.startswith("http://")
 
 
-async def _serving(app: web.Application, host: str, settings: Settings) -> None:
+async def serving(app: web.Application, host: str, settings: Settings) -> None:
+    """Serve until a signal comes, and say so on standard output."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=10.0)
     await runner.setup()
     try:
