@@ -102,13 +102,14 @@ class PartState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SharePart:
-    """What one receiver gets, in fen, and how it stands."""
+    """What one receiver gets, in fen, and how it stands; ``at`` is when it was given, where the gateway tells."""
 
     receiver: Receiver
     amount: int
     description: str = ""
     state: PartState = PartState.PENDING
     reason: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,7 @@ class ShareReturnFact:
     state: PartState
     amount: int
     reason: str = ""
+    at: datetime | None = None  # When it came back, where the gateway tells.
 
 
 class Sharing(Protocol):
@@ -220,6 +222,11 @@ class PreNotice:
 
 class Contracts(Protocol):
     """委托代扣: a payer lets the merchant deduct, within a cap and a period, until either side ends it."""
+
+    @property
+    def notice_days(self) -> int:
+        """Tell so many days before a deduction the vendor must be told at the latest; 0 where it need not be told."""
+        ...
 
     async def sign(self, contract: NewContract) -> Created | Declined | Unknown:
         """Return what the payer's wallet needs to show the contract."""

@@ -267,12 +267,13 @@ def build(
     biller: ScriptedBiller | None = None,
     fees: Mapping[tuple[str, str], FeeTerms] | None = None,
     autopay: Sequence[Plan] = (),
+    public_url: str = "https://pay.example.com",
 ) -> World:
     """Put the rooms together over an open database that ``populate`` has filled."""
     gateway = gateway or ScriptedGateway(clock)
     vault = Vault.from_secrets([Secret(SECRET)])
     biller = biller or ScriptedBiller(HostedBiller(database, Catalogue(database, clock), vault, clock))
-    gateways = Gateways({"scripted": gateway}, {"wechat": "scripted"}, "https://pay.example.com")
+    gateways = Gateways({"scripted": gateway}, {"wechat": "scripted"}, public_url)
     policy = policy or Policy()
     means = Means(database, clock, vault, gateways, biller, SECRET.encode(), policy, fees=fees or {}, autopay=autopay)
     return World(database, clock, vault, gateway, biller, furnish(means), policy)

@@ -231,7 +231,7 @@ async def running(clock: Clock | None = None, **changes: Any) -> AsyncIterator[R
     clock = clock or FactorClock(1000)
     inbox = Inbox()
     receiver = web.Application()
-    receiver.router.add_post("/notify", inbox.take)
+    receiver.router.add_post("/notify{further:.*}", inbox.take)
     plan = credentials().plan(**{"hang_seconds": 0.05, "notice_timeout": 2.0, **changes})
     app = make(plan, clock)
     async with TestServer(receiver) as home, TestServer(app) as server, aiohttp.ClientSession() as session:

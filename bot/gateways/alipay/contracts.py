@@ -43,6 +43,10 @@ class AlipayContracts:
     def __init__(self, merchants: Merchants) -> None:
         self._merchants = merchants
 
+    @property
+    def notice_days(self) -> int:
+        return 0
+
     async def sign(self, contract: NewContract) -> Created | Declined | Unknown:
         """Return the page and the wallet's link to it; nothing is sent, so an agreement is only made by its payer."""
         merchant = self._merchants.of(contract.account)

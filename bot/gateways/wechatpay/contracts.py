@@ -94,6 +94,10 @@ class WeChatPayContracts:
         self._merchants = merchants
         self._clock = clock
 
+    @property
+    def notice_days(self) -> int:
+        return WAITING_DAYS
+
     async def sign(self, contract: NewContract) -> Created | Declined | Unknown:
         """Ask for a signing session: a page in WeChat, a jump to a mini-program, or an address for a browser.
 

@@ -5,6 +5,7 @@ that very commit, whatever the vendor answers afterwards.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,7 +20,7 @@ from bot.payments.contracts.port import Later, Plan, SignAsk, Signing, View
 from bot.payments.contracts.rows import Contract
 from bot.payments.contracts.states import ALIVE
 from bot.payments.credit_item import Credited, Outcome
-from bot.payments.facts import ContractFact, ContractState, Created, Declined, Missing, Notice, Unknown, Way
+from bot.payments.facts import ContractFact, ContractState, Created, Declined, Missing, Notice, Unknown
 from bot.payments.faculties import Contracts as Faculty
 from bot.payments.faculties import NewContract
 from bot.payments.policy import pause
@@ -76,8 +77,11 @@ class Contracts:
         found: dict[str, Plan] = {}
         for plan in sorted(self._plans, key=lambda plan: plan.item_id == ""):
             fits = plan.merchant_id == row["merchant_id"] and plan.item_id in ("", item_id)
-            if fits and Way.CONTRACT in self._gateways.get(plan.gateway).can:
-                found.setdefault(plan.gateway, plan)
+            contracts = self._gateways.get(plan.gateway).contracts if fits else None
+            if contracts is not None:
+                # A vendor that wants to be told earlier than the operator would refuse every announcement.
+                days = max(plan.notice_days, contracts.notice_days)
+                found.setdefault(plan.gateway, replace(plan, notice_days=days))
         return tuple(found.values())
 
     async def sign(self, ask: SignAsk) -> Signing | Later | Refusal:

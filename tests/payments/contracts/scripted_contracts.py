@@ -29,6 +29,7 @@ class ScriptedContracts:
     contracts: dict[str, ContractFact] = field(default_factory=dict)
     told: list[PreNotice] = field(default_factory=list)
     asked: list[NewCharge] = field(default_factory=list)
+    notice_days: int = 1
     # What a deduction does: pays at once, or is taken in and paid later by hand.
     pays: bool = True
 

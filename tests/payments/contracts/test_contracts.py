@@ -21,7 +21,9 @@ async def test_what_is_offered_is_what_was_agreed(autopay: ContractWorld) -> Non
     assert list(await port.offer("power")) == [PLAN]
     assert list(await port.offer("meal")) == []
     assert list(await port.offer("nothing")) == []
-    autopay.world.gateway.can -= {Way.CONTRACT}
+    autopay.faculty.notice_days = 3
+    assert [plan.notice_days for plan in await port.offer("power")] == [3]
+    autopay.world.gateway.contracts = None
     assert list(await port.offer("power")) == []
     assert await port.sign(ASK) == Refusal("autopay_unsupported")
 
