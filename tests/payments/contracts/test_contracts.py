@@ -9,7 +9,7 @@ from bot.billers.port import Refusal
 from bot.kernel.errors import NotFound
 from bot.payments.contracts.contracts import SIGN_WITHIN
 from bot.payments.contracts.port import Later, Signing
-from bot.payments.facts import ContractFact, ContractState, Declined, Unknown, Way
+from bot.payments.facts import ContractFact, ContractState, Declined, Unknown
 from bot.payments.faculties import NewContract
 from tests.payments.contracts.rig import ASK, PLAN, ContractWorld
 from tests.payments.scripted_gateway import LOST_AFTER, LOST_BEFORE
