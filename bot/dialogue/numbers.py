@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from itertools import islice
 from typing import Final
 
 from bot.kernel.money import MAX_FEN
@@ -54,7 +55,10 @@ def _section(plain: str) -> int | None:
 
 
 def said_digits(text: str) -> str:
-    """Return the text with every spoken number as digits: 幺三八 becomes 138, 三栋二单元五零一 3栋2单元501."""
+    """Return the text with every spoken number as digits: 幺三八 becomes 138, 三栋二单元五零一 3栋2单元501.
+
+    One of 万 stays as it was said: it is a sum of money and would pass for an account number.
+    """
     return _HAN_RUN.sub(_digits_of, text)
 
 
@@ -71,7 +75,7 @@ def _digits_of(run: re.Match[str]) -> str:
     plain = run[0].translate(_PLAIN)
     if plain.isascii():
         return plain
-    number = number_of(run[0])
+    number = None if "万" in plain else number_of(run[0])
     return run[0] if number is None else str(number)
 
 
@@ -81,26 +85,22 @@ _UNIT: Final = r"元|块钱|块|塊錢|塊|圆|圓|蚊|rmb|cny|yuan|kuai"
 _ARABIC: Final = r"\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d{1,9}(?:\.\d{1,2})?"
 _SAID: Final = rf"(?<![{_HAN}])[{_HAN}]{{1,16}}(?:[点點]{_DIGIT}{{1,2}})?"
 _MIXED: Final = rf"(?:{_ARABIC})(?:[万萬千百]{_DIGIT}{{0,2}}[千百]?)?|{_SAID}"
-# 两块五, 12元8角5分; a digit before a counter (50块3笔) is none of the amount.
+# 两块五, 12元8角5分; a digit before a counter (50块3笔) or in a word (50块一起交) is none of the amount.
 _JIAO: Final = (
-    rf"(?:\s*(?P<jiao>{_DIGIT})\s*[毛角]?(?:\s*(?P<fen>{_DIGIT})分?)?(?![{_HAN}\d.个笔月号年户栋天次人份张期]))?"
+    rf"(?:\s*零??(?P<jiao>{_DIGIT})\s*[毛角]?(?:\s*(?P<fen>{_DIGIT})分?)?"
+    rf"(?![{_HAN}\da-z.\-个個笔月号年户栋幢座楼天次人份张期起下共并直样些点定边遍吨方度维手家位套台部件条瓶半毛角分]))?"
 )
 _TAIL: Final = r"\s*(?:钱|整|正)?"
 _WHOLE: Final = re.compile(
     rf"(?:[¥￥]|人民币|rmb|cny)?\s*(?P<number>{_MIXED})\s*(?:(?:{_UNIT}){_JIAO})?{_TAIL}", re.IGNORECASE | re.ASCII
 )
 _SMALL: Final = re.compile(rf"(?:(?P<jiao>{_DIGIT})[毛角]\s*)?(?:(?P<fen>{_DIGIT})分?)?(?:钱)?")
-_WITH_UNIT: Final = re.compile(
-    rf"(?:(?<![\d.])(?P<number>{_MIXED})\s*(?:{_UNIT}){_JIAO}|[¥￥]\s*(?P<signed>{_ARABIC}))", re.IGNORECASE | re.ASCII
-)
-# 充50话费, 交两百: the verb stands for the currency word; what counts months, payments or rooms is no amount.
-_AFTER_VERB: Final = re.compile(
-    r"(?:充值?|交|缴|付款?|存|捐|储值|買|买)\s*(?P<number>\d{1,6}(?:\.\d{1,2})?|"
-    rf"[{_HAN}]*[十百千万拾佰仟萬][{_HAN}]*)(?![\d{_HAN}.,，、~到至个笔月号年栋幢楼单室户份期次天和跟-])"
-)
 # A space between two digits parts two numbers.
 _SPACES: Final = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
 _FAR_TOO_LONG: Final = 40
+# 3w and 5k, as people type them; and how many decimals of a number of such units are whole fen.
+_SHORT: Final = str.maketrans("wWkK", "万万千千")
+_PLACES: Final = {"万": 6, "千": 5, "百": 4}
 
 
 def parse_amount(text: str) -> int | None:
@@ -117,15 +117,6 @@ def parse_amount(text: str) -> int | None:
     return _bounded(_small(small["jiao"]) * 10 + _small(small["fen"]))
 
 
-def find_amount(text: str) -> int | None:
-    """Return the fen of the first amount in a sentence: one with a currency word or sign, else one that is paid."""
-    match = _WITH_UNIT.search(text)
-    if match is not None:
-        return _fen(match["number"] or match["signed"], match["jiao"], match["fen"])
-    match = _AFTER_VERB.search(text)
-    return None if match is None else _fen(match["number"], None, None)
-
-
 def _fen(number: str, jiao: str | None, fen: str | None) -> int | None:
     yuan = _yuan_fen(number)
     return None if yuan is None else _bounded(yuan + _small(jiao) * 10 + _small(fen))
@@ -133,17 +124,20 @@ def _fen(number: str, jiao: str | None, fen: str | None) -> int | None:
 
 def _yuan_fen(number: str) -> int | None:
     """Return the fen of a number of yuan, in digits, numerals or both."""
-    whole, point, part = number.translate(_PLAIN).replace(",", "").replace("點", "点").replace("点", ".").partition(".")
+    plain = number.translate(_PLAIN).translate(_SHORT).replace(",", "").replace(" ", "").replace("點", "点")
+    whole, point, part = plain.replace("点", ".").partition(".")
     if not point:
         # Digits said one by one are no amount: 五六 may as well mean five or six.
         said_apart = len(number) > 1 and not number.isascii() and whole.isascii()
         value = None if said_apart else number_of(whole)
         return None if value is None else value * 100
-    part, wan, _ = part.partition("万")
+    places = _PLACES.get(part[-1:], 2)
+    part = part.rstrip("万千百")
     value = number_of(whole)
-    if value is None or not re.fullmatch(r"\d{1,2}", part, re.ASCII):
+    if value is None or len(part) > places or not re.fullmatch(r"\d+", part, re.ASCII):
         return None
-    return (value * 100 + int(part.ljust(2, "0"))) * (10_000 if wan else 1)
+    scale: int = 10**places
+    return value * scale + int(part.ljust(places, "0"))
 
 
 def _small(text: str | None) -> int:
@@ -152,6 +146,131 @@ def _small(text: str | None) -> int:
 
 def _bounded(fen: int) -> int | None:
     return fen if 0 < fen <= MAX_FEN else None
+
+
+# --- amounts in sentences --------------------------------------------------------------------------------------------
+
+# Each number of a text is found once and judged by the few characters around it, so a text costs what its length is.
+_NUMBER: Final = re.compile(
+    rf"(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?(?:\s?[万萬千百wk](?:{_DIGIT}{{1,2}}[千百]?)?(?![a-z\d]))?|"
+    rf"[{_HAN}]+(?:[点點]{_DIGIT}{{1,2}}(?![{_HAN}]))?",
+    re.IGNORECASE | re.ASCII,
+)
+_WINDOW: Final = 14
+_LOOKED_AT: Final = 32
+# 一块交 is said of two bills at once.
+_TOGETHER: Final = re.compile(r"一[块塊][儿兒交缴繳付弄办查结]")
+_DIGITS_MAX: Final = 6
+_BEHIND_NOUN_MAX: Final = 4
+_CURRENCY: Final = re.compile(rf"\s*(?:{_UNIT})(?![a-z儿兒]){_JIAO}", re.IGNORECASE | re.ASCII)
+_SIGN: Final = re.compile(r"(?:[¥￥]|人民币|rmb|cny)\s*$", re.IGNORECASE)
+# 几百, 大概两百, 第一百: no certain number, or none of yuan.
+_VAGUE_BEFORE: Final = re.compile(
+    r"(?:(?:大概|大约|差不多|最多|最少|至少|起码|超过)(?:[交缴充付存扣捐转][了我]?)?|将近|接近|不到|约|好像|几|幾|近|没?超过?|不足|满|低于|少于|高于|多于|第|亿|億|百分之|[-/]|\d\.|"
+    r"(?:剩下?|只有|还有|余额)(?:了|是|为|:)?)\s*$"
+)
+_NEGATED: Final = re.compile(r"(?:不是|不要|不止|别|唔系|唔係|\bnot)\s*(?:再)?(?:交|缴|充|付|存|扣|给)?(?:了|我)?\s*$")
+_VAGUE_AFTER: Final = re.compile(
+    r"\s*(?:多(?![久少长谢退扣交缴付充])|来(?![着电])|几(?![时点号天个])|余(?!额)|出头|左右|上下|以内|以上|以下|开外)|"
+    r"\s*(?:美|港|欧|英镑|澳|韩|日元|台币|刀|%)"
+)
+# What counts something else, belongs to a room, a day or a list, or is one of two numbers side by side.
+_COUNTS: Final = re.compile(
+    rf"\s*(?:[-~/:]\s*[\d{_HAN}]|%|[到至]|[,、]\s*\d{{1,6}}(?!\d)|[和跟与]\s*[\d{_HAN}]|\d{{1,6}}(?!\d)|gb?\b|m\b|"
+    r"上(?![去下])|块[儿交缴付弄办查结]|月(?!租|卡)|天(?!然)|户(?![号口主头])|号(?!码)|单(?![据子])|家(?![里的用])|公(?![交共司积用寓])|日(?!常)|[年后前](?!费|卡)|"
+    r"[个個笔栋幢楼座室份期次度方吨兆人张位间层本条瓶碗斤平㎡米台部辆件套只双盒箱袋桌岁点时分秒周星级档路村组班届里夜强种遍倍句字页"
+    r"行步名款])",
+    re.IGNORECASE,
+)
+# The verb stands for the currency word: 充50话费, 扣了我200, 交押金五千.
+_PAID: Final = re.compile(
+    r"(?:充值?|[冲沖]值?|交|缴|繳|付款?|支付|存|捐款?|储值|儲值|增值|加值|买单?|買|埋单|结账|退款?|俾|畀|收款?|扣款?|转账?|打[款了]|还款?|汇|贷|"
+    r"(?<![a-z])(?:chong(?:zhi)?|jiao|pay|top ?up|recharge|donate|charge|with|add|deposit))"
+    r"(?:[了过上个點点进入咗左我他她你您咱俺够走掉款值费钱租给番返多]|[佢它]){0,3}\s*$",
+    re.IGNORECASE,
+)
+# What costs so much, with nothing behind the number; not a property fee, whose next number is a room.
+_PRICED: Final = re.compile(
+    r"(?:(?<!物业)(?<!管理)(?<!物管)费|租金|房租|定金|订金|押金|首付款?|保证金|罚款|罚金|货款|本息|尾款|金额|总额|合计|总共|一共|[饭园通电水气油交]卡|"
+    r"(?:hua|dian|shui) ?fei)\s*:?\s*$",
+    re.IGNORECASE,
+)
+_ENDED: Final = re.compile(
+    r"\s*(?:$|[,，。.!！?？;；~]|[吧呀啊哈哦]|"
+    r"(?:for|on|to|in|of|into|please|pls|yuan|rmb|kuai|huafei|hua fei|dianfei)\b)",
+    re.IGNORECASE,
+)
+_CREDIT: Final = re.compile(r"\s*的?(?:话费|花费|电话费|huafei|hua fei)", re.IGNORECASE)
+_CHANGED: Final = re.compile(r"(?:改成|改为|换成|应该是|应为|而是)\s*$")
+_NOW: Final = re.compile(r"是\s*$")
+_LATIN_BEFORE: Final = re.compile(r"[a-z]\s*$", re.IGNORECASE)
+_LISTED: Final = re.compile(r"(?<!\d)\d{1,6}[,、\s]\s*$")
+_BIG: Final = frozenset("百千万佰仟萬")
+_UNITS: Final = _BIG | frozenset("十拾")
+
+
+def find_amount(text: str) -> int | None:
+    """Return the fen of the amount in a sentence: one with a currency word or sign, else one that is paid.
+
+    Of several the first of the plainest kind; one that is denied (不是50块) or unclear (两百来块) is passed over.
+    """
+    best: int | None = None
+    best_rank = len(_RANKS)
+    denied = False
+    for number in islice(_NUMBER.finditer(text), _LOOKED_AT):
+        before = text[max(0, number.start() - _WINDOW) : number.start()]
+        if _NEGATED.search(before):
+            denied = True
+            continue
+        if _VAGUE_BEFORE.search(before) or _TOGETHER.match(text, number.start()):
+            continue
+        found = _CURRENCY.match(text, number.end())
+        if _VAGUE_AFTER.match(text, found.end() if found else number.end()):
+            continue
+        if found is not None or _SIGN.search(before):
+            jiao, fen = (found["jiao"], found["fen"]) if found else (None, None)
+            return _fen(number[0], jiao, fen)
+        if _COUNTS.match(text, number.end()):
+            continue
+        rank = next((rank for rank, holds in enumerate(_RANKS) if holds(text, number, before, denied)), best_rank)
+        if rank < best_rank:
+            best, best_rank = _fen(number[0], None, None), rank
+    return best
+
+
+def _is_paid(text: str, number: re.Match[str], before: str, _denied: bool) -> bool:
+    if _PAID.search(before) is None or not _usable(number[0], _DIGITS_MAX):
+        return False
+    return _LATIN_BEFORE.search(before) is None or _ENDED.match(text, number.end()) is not None
+
+
+def _is_changed(_text: str, number: re.Match[str], before: str, denied: bool) -> bool:
+    said = _CHANGED.search(before) or (denied and _NOW.search(before))
+    return bool(said) and _usable(number[0], _DIGITS_MAX)
+
+
+def _is_price(text: str, number: re.Match[str], before: str, _denied: bool) -> bool:
+    if not _usable(number[0], _BEHIND_NOUN_MAX):
+        return False
+    priced = _PRICED.search(before) and _ENDED.match(text, number.end())
+    return bool(priced or _CREDIT.match(text, number.end()))
+
+
+def _is_large(_text: str, number: re.Match[str], before: str, _denied: bool) -> bool:
+    """一百二 and 26万 are hardly anything but amounts, if they count nothing."""
+    return not _BIG.isdisjoint(number[0]) and _LISTED.search(before) is None and _LATIN_BEFORE.search(before) is None
+
+
+_RANKS: Final = (_is_paid, _is_changed, _is_price, _is_large)
+
+
+def _usable(number: str, most: int) -> bool:
+    """Tell whether a number without a currency word may be an amount: not too long, no 05, no bare 五."""
+    whole = number.partition(".")[0]
+    if number[0].isascii():
+        short = len(whole.rstrip("万萬千百wWkK")) <= most
+        return short and (len(whole) == 1 or whole[0] != "0")
+    return not _UNITS.isdisjoint(number)
 
 
 # --- choices ---------------------------------------------------------------------------------------------------------
@@ -218,36 +337,87 @@ def _place(part: str, count: int) -> int | None:
 
 # --- periods ---------------------------------------------------------------------------------------------------------
 
+_HAN_DIGIT: Final = "零〇一二三四五六七八九"
 _MONTH_NAME: Final = r"(?P<month>1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九])月"
-_YEAR_MONTH: Final = re.compile(rf"(?P<year>20\d{{2}}|\d{{2}}|今|去|前)年\s*{_MONTH_NAME}")
-_MONTH: Final = re.compile(rf"(?<![\d零〇一二三四五六七八九十]){_MONTH_NAME}(?:份)?")
-_DASHED: Final = re.compile(r"(?<!\d)(20\d{2})[-/.]?(0[1-9]|1[0-2])(?![-/.]?\d)")
+_YEAR_MONTH: Final = re.compile(
+    rf"(?P<year>(?<!\d)20\d{{2}}|(?<!\d)\d{{2}}|二[零〇][{_HAN_DIGIT}]{{2}}|(?<![{_HAN_DIGIT}])二[{_HAN_DIGIT}]|"
+    rf"今|去|舊|旧|上|前)年度?的?\s*{_MONTH_NAME}",
+    re.ASCII,
+)
+_MONTH: Final = re.compile(rf"(?<![\d{_HAN_DIGIT}十每])(?<!年){_MONTH_NAME}(?:份)?", re.ASCII)
+_DASHED: Final = re.compile(r"(?<!\d)(20\d{2})[-/.]?(0[1-9]|1[0-2])(?![-/.]?\d)", re.ASCII)
+_BEFORE: Final = re.compile(r"(上{1,2})一?[个個]?月(?!卡)|\blast month\b", re.IGNORECASE)
+_PRESENT: Final = re.compile(r"[这這本当當今呢](?:一|[个個])?[个個]?月|\bthis month\b", re.IGNORECASE)
+# A day of a month is no period, and neither is a stretch of months: nobody can tell what is owed for it.
+_DAY: Final = re.compile(rf"份?\s*(?:[\d{_HAN}]{{1,3}}[日号號]|[底初中])", re.ASCII)
+_FROM: Final = re.compile(rf"(?:从|自|[\d{_HAN}月份年]\s*[-~到至])\s*$", re.ASCII)
+_UNTIL: Final = re.compile(r"份?的?\s*(?:[-~到至]|以[前后來来]|之[前后]|[开開]始|起(?!来))")
+_ENGLISH: Final = re.compile(
+    r"\b(?:(?:for|in|of|from|my|the)\s+)(?P<name>jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*"
+    r"(?:\s+(?P<year>20\d{2}))?\b(?!\s+\d)",
+    re.IGNORECASE | re.ASCII,
+)
+_ENGLISH_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def find_period(text: str, today: date) -> str | None:
-    """Return ``YYYY-MM`` of 上个月, 去年12月, 2026-10 or 10月份 in a sentence; a bare month is its latest past one."""
-    before = re.search(r"(上{1,2})个?月|(上{1,2})個月", text)
+    """Return ``YYYY-MM`` of 上个月, 去年12月, 2026-10 or 10月份 in a sentence; a bare month is its latest past one.
+
+    None for a day, for several months (3月到5月) and for what is no month (这学期, 上半年).
+    """
+    before = _BEFORE.search(text)
+    present = None if before else _PRESENT.search(text)
+    relative = before or present
+    if relative is not None and _DAY.match(text, relative.end()):
+        return None
     if before is not None:
-        return _month(today.year, today.month - len(before[1] or before[2]))
-    if re.search(r"[这本當当]个?月|這個月", text):
+        return _month(today.year, today.month - len(before[1] or "1"))
+    if present is not None:
         return _month(today.year, today.month)
-    full = _YEAR_MONTH.search(text)
-    if full is not None:
-        return _month(_year(full["year"], today), number_of(full["month"]) or 1)
+    if "月" in text:
+        named = _named_months(text, today)
+        return named.pop() if len(named) == 1 else None
     dashed = _DASHED.search(text)
     if dashed is not None:
         return f"{dashed[1]}-{dashed[2]}"
-    bare = _MONTH.search(text)
-    if bare is None:
+    return _english(text, today)
+
+
+def _named_months(text: str, today: date) -> set[str | None]:
+    """Return the months that a text names, with None among them for a day or a stretch."""
+    full = list(_YEAR_MONTH.finditer(text))
+    taken = {match.end("month") for match in full}
+    bare = [match for match in _MONTH.finditer(text) if match.end("month") not in taken]
+    return {
+        None if _stretches(text, match) else _of_name(match["month"], match.groupdict().get("year"), today)
+        for match in (*full, *bare)
+    }
+
+
+def _stretches(text: str, match: re.Match[str]) -> bool:
+    before = text[max(0, match.start() - 3) : match.start()]
+    return bool(_DAY.match(text, match.end()) or _UNTIL.match(text, match.end()) or _FROM.search(before))
+
+
+def _of_name(month: str, year: str | None, today: date) -> str:
+    number = number_of(month) or 1
+    return _month(today.year - (number > today.month) if year is None else _year(year, today), number)
+
+
+def _english(text: str, today: date) -> str | None:
+    found = _ENGLISH.search(text)
+    if found is None:
         return None
-    month = number_of(bare["month"]) or 1
-    return _month(today.year - (month > today.month), month)
+    number = _ENGLISH_MONTHS.index(found["name"][:3].casefold()) + 1
+    return _of_name(str(number), found["year"], today)
 
 
 def _year(text: str, today: date) -> int:
-    if text in "今去前":
-        return today.year - "今去前".index(text)
-    return int(text) if len(text) == 4 else 2000 + int(text)
+    past = {"今": 0, "去": 1, "旧": 1, "舊": 1, "上": 1, "前": 2}.get(text)
+    if past is not None:
+        return today.year - past
+    number = int(text.translate(_PLAIN))
+    return number if number >= 1000 else 2000 + number
 
 
 def _month(year: int, month: int) -> str:

@@ -8,24 +8,10 @@ from typing import Final
 
 from bot.dialogue import cues
 from bot.dialogue.acts import SCENELESS, Act, Heard, Understanding
-from bot.dialogue.numbers import find_amount, find_period, said_digits
 from bot.dialogue.scene import Scene
+from bot.dialogue.slots import SlotReader
 from bot.dialogue.topics import TOPICS
 
-_PHONE: Final = re.compile(r"(?<!\d)(?:\+?86[- ]?)?(1[3-9]\d{9})(?!\d)")
-_ID_NUMBER: Final = re.compile(r"(?<![0-9a-z])([1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])\d{2}\d{3}[\dxX])(?![0-9a-z])")
-_LABELS: Final = frozenset(
-    {"户号", "户口号", "客户编号", "客户号", "账号", "账户", "编号", "卡号", "学号", "房号", "门牌", "保单号", "号码"}
-)
-_BARE_ACCOUNT: Final = re.compile(r"(?<![\d.¥￥a-z])(\d{8,20})(?![\d.元块万])", re.ASCII)
-_ROOM: Final = re.compile(
-    r"(?<!\d)\d{1,3}(?:\s?-\s?|[栋幢座楼号][楼栋]?)\d{1,3}(?:\s?-\s?|单元|门)\d{2,4}(?!\d)", re.ASCII
-)
-_PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-_PLATE: Final = re.compile(rf"[{_PROVINCES}][a-hj-np-z][·\s]?[a-hj-np-z0-9]{{5,6}}(?![a-z0-9])")
-_NAME: Final = re.compile(
-    r"(?:我叫|姓名[是为:]?|户主[是为:]?|业主(?:姓名)?[是为:]|名字[是叫:])\s*([\u4e00-\u9fff·]{2,6})"
-)
 _LATIN: Final = re.compile(r"[a-z0-9]")
 _READ_MAX: Final = 200
 _MOST: Final = 3
@@ -63,9 +49,7 @@ class KeywordRouter:
         self._words: dict[str, list[str]] = {}
         for word in sorted(self._meant, key=len, reverse=True):
             self._words.setdefault(word[0], []).append(word)
-        labels = {*_LABELS, *(cues.simple(word) for scene in scenes for word in scene.account_words)}
-        named = "|".join(map(re.escape, sorted(labels, key=len, reverse=True)))
-        self._account = re.compile(rf"(?:{named})\s*(?:是|为|:|=)?\s*([0-9a-z][0-9a-z-]{{3,29}})")
+        self._reader = SlotReader(word for scene in scenes for word in scene.account_words)
         self._examples = {cues.simple(text): (Act(act), scene.key) for scene in scenes for text, act in scene.examples}
         self._today = today
 
@@ -107,7 +91,7 @@ class KeywordRouter:
     def _one(self, text: str) -> Understanding:
         known = self._examples.get(text)
         if known is not None:
-            return Understanding(known[0], known[1], 1.0, self._slots(text))
+            return Understanding(known[0], known[1], 1.0, self._reader.read(text, self._today()))
         plain = _conversational(text)
         if plain is not None:
             return plain
@@ -115,7 +99,7 @@ class KeywordRouter:
         if act is not None and act in SCENELESS:
             return Understanding(act, None, 0.95)
         mention = _decisive(self._mentions(text))
-        slots = self._slots(text)
+        slots = self._reader.read(text, self._today())
         if cues.ELSEWHERE.search(text) or (act in (Act.PAY, None) and cues.TOLD.search(text)):
             return Understanding(Act.OOS, None, 0.0, slots)
         if mention is None:
@@ -136,37 +120,6 @@ class KeywordRouter:
             scene, strength = self._meant[word]
             yield _Mention(scene, strength, place, place + len(word))
             place += len(word)
-
-    def _slots(self, text: str) -> dict[str, str | int]:
-        """Return the values that a text holds, in the form of acts-and-scenes.md: amount in fen, the rest as text."""
-        slots: dict[str, str | int] = {}
-        amount = find_amount(text)
-        if amount is not None:
-            slots["amount"] = amount
-        period = find_period(text, self._today())
-        if period is not None:
-            slots["period"] = period
-        digits = said_digits(text)
-        number = _ID_NUMBER.search(digits)
-        if number is not None:
-            slots["id_number"] = number[1].upper()
-        phone = _PHONE.search(digits)
-        if phone is not None:
-            slots["phone"] = phone[1]
-        plate = _PLATE.search(digits)
-        if plate is not None:
-            slots["plate"] = re.sub(r"[·\s]", "", plate[0]).upper()
-        account = (
-            _ROOM.search(digits)
-            or self._account.search(digits)
-            or (None if phone or number else _BARE_ACCOUNT.search(digits))
-        )
-        if account is not None:
-            slots["account"] = account[account.lastindex or 0]
-        name = _NAME.search(text)
-        if name is not None:
-            slots["name"] = name[1]
-        return slots
 
 
 def _decisive(mentions: Iterable[_Mention]) -> _Mention | None:

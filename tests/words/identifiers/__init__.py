@@ -1,0 +1,1 @@
+"""Identifiers: official examples, rules that properties prove, and what is said of wrong ones."""
