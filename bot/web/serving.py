@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import sys
 from typing import Final
 
 from aiohttp import web_response
@@ -13,9 +12,6 @@ SERVER: Final = "scenepay"
 # A request leaves few cycles behind, so the collector need not look after every few of them.
 _YOUNG_MAX: Final = 5_000
 _ROUNDS: Final = 20
-# Seconds after which a busy thread lets another one go on. SQLite's writer gives way at every statement, and with
-# Python's own 5 ms it would wait that long for each: 1,000 notices a second instead of 1,400.
-_TURN_TAKING: Final = 0.0005
 
 
 class _NoGarbage(logging.Filter):
@@ -39,12 +35,11 @@ def tame() -> None:
 
 
 def settle() -> None:
-    """Leave what the start has built out of all later garbage collections, and let threads take turns more often.
+    """Leave what the start has built out of all later garbage collections; to be called once, by a process that serves.
 
-    To be called once, by a process that serves. Code, tables and templates live as long as the process, and going
-    through them again and again costs a request more than its own rubbish does.
+    Code, tables and templates live as long as the process, and going through them again and again costs a request
+    more than its own rubbish does.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_MAX, _ROUNDS, _ROUNDS)
-    sys.setswitchinterval(_TURN_TAKING)
