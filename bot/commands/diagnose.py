@@ -2,13 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
+from bot.commands import rules
 from bot.commands.common import Commands, add_command
 from bot.kernel.clock import SystemClock
 from bot.kernel.errors import BotError
 from bot.outside.http import HttpClient
+from bot.payments.facts import Way
 from bot.settings import ConfigFile, Environment, Reading, Settings, read
 from bot.storage import release
 from bot.storage.database import connect
@@ -18,7 +22,7 @@ from bot.trail.keys import check_index
 from bot.wiring import gateway_factory, official_account, scenes_of, vault_of
 from bot.words.render import default_renderer
 
-Probe = Callable[[], Awaitable[None]]
+Probe = Callable[[], Awaitable[object]]
 
 
 def add(commands: Commands) -> None:
@@ -35,6 +39,9 @@ async def _doctor(_: argparse.Namespace) -> int:
         said = await _asked(probe)
         wrong += said is not None
         sys.stdout.write(f"{'ok   ' if said is None else 'wrong'}  {name}{': ' + said if said else ''}\n")
+    for name, faults in await _rules(reading):
+        wrong += bool(faults)
+        sys.stdout.write(f"{'wrong' if faults else 'ok   '}  {name}{': ' + '; '.join(faults) if faults else ''}\n")
     for note in _notes(reading):
         sys.stdout.write(f"note   {note}\n")
     return 2 if wrong else 0
@@ -104,14 +111,46 @@ async def _keys(settings: Settings) -> None:
         await database.close()
 
 
-async def _gateway(file: ConfigFile, name: str, key: str) -> None:
+async def _gateway(file: ConfigFile, name: str, key: str) -> Collection[Way]:
     """Build the gateway of this one account: built together, the first wrong account would hide the others."""
     clock = SystemClock()
     http = await HttpClient.create(clock)
     try:
-        gateway_factory(name)({key: file.gateways[name][key]}, http, clock)
+        return gateway_factory(name)({key: file.gateways[name][key]}, http, clock).can
     finally:
         await http.close()
+
+
+async def _rules(reading: Reading) -> Sequence[tuple[str, Sequence[str]]]:
+    """Hold each rule of routing and of deductions against what it names; nothing where there is no rule."""
+    file = reading.file
+    if file is None or not (file.routes or file.autopay):
+        return ()
+    named = await _named(file, reading.environment)
+    routes = [(f"[[routes]] {at}", [*rules.route_faults(each, named)]) for at, each in enumerate(file.routes, 1)]
+    plans = [(f"[[autopay]] {at}", [*rules.plan_faults(each, named)]) for at, each in enumerate(file.autopay, 1)]
+    return (*routes, *plans)
+
+
+async def _named(file: ConfigFile, environment: Environment | None) -> rules.Named:
+    """Return what rules may name, as far as it can be looked at."""
+    can: dict[str, Collection[Way]] = {}
+    for name, accounts in file.gateways.items():
+        for key in accounts:
+            with suppress(BotError):
+                can[name] = await _gateway(file, name, key)
+    named = rules.Named(can, file.gateways)
+    if environment is None:
+        return named
+    try:
+        database = await _opened(environment)
+    except BotError:
+        return named
+    try:
+        merchants, items = await rules.merchants_of(database)
+        return replace(named, merchants=merchants, items=items)
+    finally:
+        await database.close()
 
 
 async def _account(settings: Settings, key: str) -> None:
@@ -123,6 +162,9 @@ def _notes(reading: Reading) -> Iterator[str]:
         yield "no official account is configured: nobody can chat"
     if reading.file is not None and not reading.file.gateways:
         yield "no gateway is configured: nobody can pay"
+    elif reading.file is not None:
+        for wallet in rules.lonely_wallets(reading.file):
+            yield f"no gateway is configured for the wallet {wallet}: whoever comes with it cannot pay"
 
 
 async def _asked(probe: Probe) -> str | None:

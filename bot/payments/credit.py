@@ -49,10 +49,11 @@ class Credits:
         )
         return await self.credit(item)
 
-    async def of_answer(self, charge: Charge, fact: PaidFact) -> Credited:
+    async def of_answer(self, charge: Charge, fact: PaidFact, *, kept: bool = False) -> Credited:
         """Credit what a gateway answered to a call about a charge.
 
-        What was answered makes the replay key, so that asking twice is like one notice that comes twice.
+        What was answered makes the replay key, so that asking twice is like one notice that comes twice. ``kept``: it
+        has refused for good to reverse the charge, so the money stays; that is another answer than the one before.
         """
         digest = fingerprint(fact)
         item = credit_item(
@@ -60,11 +61,12 @@ class Credits:
             gateway=charge.gateway,
             account=charge.gateway_account,
             owner=self._gateways.get(charge.gateway).owner(charge.gateway_account),
-            notice_id=f"query:{fact.transaction_id}:{digest[:16]}",
+            notice_id=f"{'kept' if kept else 'query'}:{fact.transaction_id}:{digest[:16]}",
             kind="query",
             digest=digest,
             trace_id=charge.trace_id,
             now=self._now(),
+            kept=kept,
         )
         return await self.credit(item)
 

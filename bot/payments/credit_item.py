@@ -37,6 +37,8 @@ class Reason(StrEnum):
 CONTRADICTING: Final = frozenset({Reason.UNKNOWN_ORDER, Reason.AMOUNT, Reason.MISMATCH})
 # The ``failure`` of a closed charge whose gateway has said that it was paid and that the money went back.
 RETURNED: Final = "returned"
+# The ``failure`` of a charge that is being reversed and of which its gateway has told that it was paid.
+PAID_SEEN: Final = "paid_seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Credit:
     paid_at: int
     at: int
     trace_id: str
+    # The gateway has refused for good to reverse the charge, and says that it is paid.
+    kept: bool = False
 
 
 def credit_item(
@@ -100,6 +104,7 @@ def credit_item(
     digest: str,
     trace_id: str,
     now: datetime,
+    kept: bool = False,
 ) -> Credit:
     """Return a fact in the form that credit takes; ``owner`` is the gateway's word on whose account it is."""
     merchant_id, app_ids = owner
@@ -121,6 +126,7 @@ def credit_item(
         paid_at=to_micros(fact.paid_at),
         at=to_micros(now),
         trace_id=trace_id,
+        kept=kept,
     )
 
 
@@ -158,6 +164,7 @@ class Course(StrEnum):
     APPLY = "apply"  # To the merchant at once.
     LATE = "late"  # To suspense, and from there to the merchant if the order can still take it.
     SUSPEND = "suspend"  # To suspense; the charge is paid all the same.
+    WAIT = "wait"  # Nothing yet: the reversal that is under way tells what becomes of the money.
     CONTRADICT = "contradict"  # To suspense; the charge stays as it is.
     KNOWN = "known"  # This very payment is in the books already.
 
@@ -191,8 +198,12 @@ def decide(item: Credit, standing: Standing | None, credited_to: str | None) -> 
     if standing.charge_state == "paid":
         # Two transactions for one number should not exist; if they do, both are somebody's money.
         return Decision(Course.CONTRADICT, Reason.SECOND_PAYMENT, to_desk=True)
-    if standing.charge_state in ("reversing", "reversed") or standing.returned:
-        # The reversal may give the money back by itself, so an automatic refund could pay it twice.
+    if standing.charge_state == "reversing":
+        # Its reversal goes on until it is certain. Only where the gateway refuses it for good is the money there to
+        # be given back, by a refund; no order is fulfilled with it either way (DESIGN §4).
+        return Decision(Course.SUSPEND if item.kept else Course.WAIT, Reason.CLOSED)
+    if standing.charge_state == "reversed" or standing.returned:
+        # It may be the payment that was given back, or, where the gateway did not know it then, another one.
         return Decision(Course.SUSPEND, Reason.CLOSED, to_desk=True)
     if standing.order_state in ("paid", "paid_late"):
         return Decision(Course.SUSPEND, Reason.SECOND_PAYMENT)

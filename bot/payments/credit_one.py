@@ -14,6 +14,7 @@ from bot.ledger.postings import Posting, Refs, post, reverse
 from bot.payments import bills, closing, locks, values, work
 from bot.payments.credit_item import (
     CONTRADICTING,
+    PAID_SEEN,
     RETURNED,
     Course,
     Credit,
@@ -81,6 +82,7 @@ _DOUBT: Final = f"""
 UPDATE charges SET failure = $2, next_query_at = $3
 WHERE id = $1 AND state IN ({quoted(("created", "pending", "unknown"))})
 """  # noqa: S608 - The names of our own states.
+_SEEN: Final = "UPDATE charges SET failure = $3, next_query_at = $2 WHERE id = $1 AND state = 'reversing'"
 _LATE_STATES: Final = frozenset({"open", "partly_paid", "reopened"})
 
 
@@ -159,6 +161,8 @@ async def _carry_out(context: _Context, decision: Decision) -> Credited:
         return await _known(context, decision)
     if decision.course is Course.CONTRADICT:
         return await _contradict(context, decision)
+    if decision.course is Course.WAIT:
+        return await _wait(context)
     lines = [] if decision.course is Course.SUSPEND else await context.tx.rows(_LINES, context.order_id)
     if decision.course is Course.SUSPEND or not payable(lines, late=decision.course is Course.LATE):
         return await _surplus(context, decision)
@@ -291,6 +295,16 @@ async def _contradict(context: _Context, decision: Decision) -> Credited:
         await tx.execute(_DOUBT, context.charge_id, str(decision.reason), item.at)
     await enqueue(tx, [_case(context, "suspense", suspense_id, decision.reason)], from_micros(item.at))
     return context.result(Outcome.SUSPENDED, decision.reason)
+
+
+async def _wait(context: _Context) -> Credited:
+    """Keep in mind that the charge was paid, and have its reversal go on at once: "no such number" is no end now."""
+    await _surely(_paid_seen(context.tx, context.charge_id, context.item.at))
+    return context.result(Outcome.RECORDED)
+
+
+async def _paid_seen(tx: Tx, charge_id: str | None, at: int) -> bool:
+    return bool(await tx.execute(_SEEN, charge_id, at, PAID_SEEN))
 
 
 def _case(context: _Context, kind: str, key: str, reason: Reason) -> NewJob:

@@ -164,10 +164,12 @@ class NewRefund:
 
 @dataclass(frozen=True, slots=True)
 class RefundRef:
+    """Names one refund to its gateway; ``amount`` is None where nobody has told us of that refund what it was."""
+
     out_refund_no: str
     out_trade_no: str
     account: str
-    amount: int
+    amount: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,19 @@ class RefundFact:
     merchant_id: str
     succeeded_at: datetime | None = None
     received_account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundedSum:
+    """A verified statement that so many fen of a charge went back in all, and which refund was the last of them.
+
+    No refund is booked on it, for it tells of none how much it was: a query does.
+    """
+
+    out_trade_no: str
+    out_refund_no: str
+    so_far: int
+    merchant_id: str
 
 
 class ContractState(StrEnum):
@@ -221,7 +236,7 @@ class Notice:
 
     id: str
     account: str
-    fact: PaidFact | RefundFact | ContractFact | None  # None: genuine, but of a kind that we only record.
+    fact: PaidFact | RefundFact | RefundedSum | ContractFact | None  # None: genuine, but of a kind that we only record.
     kind: str
     body_digest: str
 

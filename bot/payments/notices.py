@@ -6,7 +6,8 @@ from bot.kernel.clock import Clock, to_micros
 from bot.payments.contracts.contracts import Contracts
 from bot.payments.credit import Credits
 from bot.payments.credit_item import Credited, Outcome
-from bot.payments.facts import ContractFact, Notice, PaidFact, RefundFact
+from bot.payments.facts import ContractFact, Notice, PaidFact, RefundedSum, RefundFact
+from bot.payments.refund_sums import RefundSums
 from bot.payments.refunds import Refunds
 from bot.storage.port import Database
 
@@ -21,12 +22,19 @@ class Notices:
     """Sends each notice to the room that it is about; a repeat gets the first outcome."""
 
     def __init__(
-        self, database: Database, clock: Clock, crediting: Credits, refunds: Refunds, contracts: Contracts
+        self,
+        database: Database,
+        clock: Clock,
+        crediting: Credits,
+        refunds: Refunds,
+        sums: RefundSums,
+        contracts: Contracts,
     ) -> None:
         self._database = database
         self._clock = clock
         self._credits = crediting
         self._refunds = refunds
+        self._sums = sums
         self._contracts = contracts
 
     async def take(self, gateway: str, notice: Notice, trace_id: str) -> Credited:
@@ -39,6 +47,8 @@ class Notices:
                 return await self._credits.of_notice(gateway, notice, notice.fact, trace_id)
             case RefundFact():
                 return await self._refunds.of_notice(gateway, notice, notice.fact, trace_id)
+            case RefundedSum():
+                return await self._sums.of_notice(gateway, notice, notice.fact, trace_id)
             case ContractFact():
                 return await self._contracts.of_notice(gateway, notice, notice.fact, trace_id)
             case None:

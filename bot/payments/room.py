@@ -14,6 +14,7 @@ from bot.payments.contracts.deductions import Deductions
 from bot.payments.contracts.port import Autopay, Plan
 from bot.payments.contracts.sweep import ContractSweep
 from bot.payments.credit import Credits
+from bot.payments.due import Due
 from bot.payments.fulfilment import Fulfilment
 from bot.payments.gatekeeper import Gatekeeper, OrderLimit
 from bot.payments.notices import Notices
@@ -21,6 +22,7 @@ from bot.payments.orders import Orders
 from bot.payments.policy import Policy
 from bot.payments.receipts import Receipts
 from bot.payments.reconciliation.days import FeeTerms
+from bot.payments.refund_sums import RefundSums
 from bot.payments.refunds import Refunds
 from bot.payments.registry import Gateways
 from bot.payments.scanned import Scanned
@@ -63,6 +65,7 @@ class Payments:
     notices: Notices
     closing: Closing
     refunds: Refunds
+    refund_sums: RefundSums
     fulfilment: Fulfilment
     sweeper: Sweeper
     receipts: Receipts
@@ -89,7 +92,9 @@ def furnish(means: Means) -> Payments:
     upstream = Upstream(database, clock, vault, means.gateways, crediting, policy)
     scanned = Scanned(database, clock, vault, means.gateways, upstream, policy)
     refunds = Refunds(database, clock, means.gateways, policy)
+    sums = RefundSums(database, clock, means.gateways, refunds)
     closing = Closing(database, clock)
+    due = Due(database, clock, policy)
     contracts = Contracts(database, clock, vault, means.gateways, means.autopay)
     charging = Charging(database, clock, vault, means.gateways, upstream, policy)
     deductions = Deductions(database, clock, vault, means.gateways, means.directory, orders, charging)
@@ -99,22 +104,23 @@ def furnish(means: Means) -> Payments:
         orders=orders,
         charges=Charges(database, clock, vault, means.gateways, upstream, policy),
         credits=crediting,
-        notices=Notices(database, clock, crediting, refunds, contracts),
+        notices=Notices(database, clock, crediting, refunds, sums, contracts),
         closing=closing,
         refunds=refunds,
+        refund_sums=sums,
         fulfilment=Fulfilment(database, clock, orders, means.directory, policy),
-        sweeper=Sweeper(database, clock, upstream, closing, refunds, policy, scanned, charging),
+        sweeper=Sweeper(database, upstream, closing, refunds, due, scanned, charging),
         receipts=Receipts(database, means.secret),
         upstream=upstream,
         scanned=scanned,
         till=Till(database, clock, vault, means.gateways, means.directory, orders, scanned),
         shares=shares,
         returns=returns,
-        sharing_sweep=SharingSweep(database, clock, policy),
+        sharing_sweep=SharingSweep(due),
         contracts=contracts,
         deductions=deductions,
         autopay=Deducting(contracts, deductions),
-        autopay_sweep=ContractSweep(database, clock, policy),
+        autopay_sweep=ContractSweep(due),
         settlements=Settlements(database, means.fees),
         gateways=means.gateways,
     )

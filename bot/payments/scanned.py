@@ -19,6 +19,7 @@ from bot.kernel.ids import new_id, new_out_number
 from bot.kernel.masking import Secret
 from bot.ledger import accounts
 from bot.payments import closing, locks, requests, work
+from bot.payments.credit_item import PAID_SEEN
 from bot.payments.facts import ChargeFact, Closed, Declined, Missing, NewCharge, Paid, Unknown, Waiting, Way
 from bot.payments.faculties import CodePace, Codes
 from bot.payments.policy import Policy, pause
@@ -43,6 +44,10 @@ _WAITING: Final = CHARGE.move("created", "unknown", to="pending", sets="next_que
 _UNKNOWN: Final = CHARGE.move("created", to="unknown", sets="next_query_at = $3, failure = $4")
 _REVERSING: Final = CHARGE.move(*_OPEN, to="reversing", sets="queries = 0, next_query_at = $3")
 _REVERSED: Final = CHARGE.move("reversing", to="reversed", sets="next_query_at = NULL")
+# Its gateway may tell of the payment at the very moment at which it says that there is no such number.
+_NEVER_PAID: Final = CHARGE.move(
+    "reversing", to="reversed", sets="next_query_at = NULL", only=f"COALESCE(failure, '') <> '{PAID_SEEN}'"
+)
 _CLOSED: Final = CHARGE.move("closing", to="closed", sets="next_query_at = NULL")
 _FAILED: Final = CHARGE.move(*_OPEN, to="failed", sets="failure = $3, next_query_at = NULL")
 _ASK_LATER: Final = f"""
@@ -134,6 +139,8 @@ class Scanned:
             return taken
         charge = await self._upstream.load(taken)
         answer = await codes.pay(requests.open_request(self._vault, charge), auth_code)
+        # What the payer's own code is refused for says nothing of the gateway, and silence does.
+        self._gateways.saw(charge.gateway, charge.gateway_account, "create", answer)
         match answer:
             case Paid():
                 await self._upstream.take_paid(charge, answer.fact)
@@ -222,6 +229,7 @@ class Scanned:
 
     async def _ask(self, charge: Charge, codes: Codes) -> Charge:
         fact = await self._gateways.get(charge.gateway).query(requests.reference(self._vault, charge))
+        self._gateways.saw(charge.gateway, charge.gateway_account, "query", fact)
         if isinstance(fact, Paid):
             await self._upstream.take_paid(charge, fact.fact)
             return await self._upstream.load(charge.id)
@@ -278,17 +286,25 @@ class Scanned:
         return await self._upstream.load(charge.id)
 
     async def _reverse(self, charge: Charge, codes: Codes) -> Charge:
-        """Undo a charge whose giving up is committed; one that is paid all the same is for a person to look at."""
+        """Undo a charge whose giving up is committed, again and again until it is certain what became of it.
+
+        What the gateway refuses for good to undo, and says to be paid, goes back by a refund.
+        """
         if self._reversible_at(charge, codes) > self._clock.now():
             await self._ask_at(charge, self._reversible_at(charge, codes))
             return charge
         reference = requests.reference(self._vault, charge)
         fact = await codes.reverse(reference)
-        if after_reverse(fact, late=self._age(charge) > MISSING_SECONDS) is Step.FAIL:
+        # "No such number" about what was paid is no end: another answer must follow.
+        late = self._age(charge) > MISSING_SECONDS and charge.failure != PAID_SEEN
+        refused = after_reverse(fact, late=late) is Step.FAIL
+        if refused:
             fact = await self._gateways.get(charge.gateway).query(reference)
         if isinstance(fact, Paid):
-            await self._upstream.take_paid(charge, fact.fact)
-        elif after_reverse(fact, late=self._age(charge) > MISSING_SECONDS) in (Step.END, Step.FAIL):
+            await self._upstream.take_paid(charge, fact.fact, kept=refused)
+            if not refused:
+                await self._reverse_later(charge)
+        elif after_reverse(fact, late=late) in (Step.END, Step.FAIL):
             await self._end(charge, fact)
         else:
             await self._reverse_later(charge)
@@ -298,8 +314,10 @@ class Scanned:
         """Record that the charge is unpaid for good; what was paid and went back went back by our own wish."""
         now = to_micros(self._clock.now())
 
+        reversed_ = _NEVER_PAID if isinstance(fact, Missing) else _REVERSED
+
         async def record(tx: Tx) -> None:
-            if await _REVERSED(tx, charge.id, now) or await _CLOSED(tx, charge.id, now):
+            if await reversed_(tx, charge.id, now) or await _CLOSED(tx, charge.id, now):
                 await closing.finish(tx, charge.order_id, now)
                 tx.signal(work.ORDER_CHANNEL)
 

@@ -1,49 +1,21 @@
 """Finds what a lost notice or a dead process left undecided, and asks the gateway about it."""
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Final, Literal
+from typing import Final
 
-from bot.kernel.clock import Clock, to_micros
+from bot.payments import due
 from bot.payments.closing import Closing
 from bot.payments.contracts.charging import Charging
+from bot.payments.due import Due
 from bot.payments.facts import Way
-from bot.payments.policy import Policy
 from bot.payments.refunds import Refunds
 from bot.payments.scanned import Scanned
 from bot.payments.states import LIVE
 from bot.payments.upstream import Upstream
 from bot.payments.values import Charge
-from bot.storage.port import Database, Tx
+from bot.storage.port import Database
 
-Engine = Literal["sqlite", "postgresql"]
-
-
-# ``next_query_at`` is the lease of a sweeper too: what a dead one had taken comes back by itself.
-_DUE_CHARGES: Final[Mapping[Engine, str]] = {
-    "sqlite": """
-UPDATE charges SET next_query_at = $2 WHERE id IN (
-  SELECT id FROM charges WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $3)
-RETURNING id
-""",
-    "postgresql": """
-UPDATE charges SET next_query_at = $2 WHERE id IN (
-  SELECT id FROM charges WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING id
-""",
-}
-_DUE_REFUNDS: Final[Mapping[Engine, str]] = {
-    "sqlite": """
-UPDATE refunds SET next_query_at = $2 WHERE id IN (
-  SELECT id FROM refunds WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $3)
-RETURNING id
-""",
-    "postgresql": """
-UPDATE refunds SET next_query_at = $2 WHERE id IN (
-  SELECT id FROM refunds WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING id
-""",
-}
+_CHARGES: Final = due.statements("charges")
+_REFUNDS: Final = due.statements("refunds")
 _REST: Final = """
 UPDATE charges SET next_query_at = NULL WHERE id = $1 AND state IN ('paid', 'failed', 'closed', 'reversed')
 """
@@ -57,30 +29,28 @@ class Sweeper:
     def __init__(
         self,
         database: Database,
-        clock: Clock,
         upstream: Upstream,
         closing: Closing,
         refunds: Refunds,
-        policy: Policy,
+        due: Due,
         scanned: Scanned,
         charging: Charging,
     ) -> None:
         self._database = database
-        self._clock = clock
         self._upstream = upstream
         self._closing = closing
         self._refunds = refunds
-        self._policy = policy
+        self._due = due
         self._scanned = scanned
         self._charging = charging
 
     async def due_charges(self, limit: int) -> list[str]:
         """Take up to ``limit`` charges that are due to be asked about; nobody else gets them for a while."""
-        return await self._take(_DUE_CHARGES, limit)
+        return await self._due.take(_CHARGES, limit)
 
     async def due_refunds(self, limit: int) -> list[str]:
         """Take up to ``limit`` refunds that are due to be asked about."""
-        return await self._take(_DUE_REFUNDS, limit)
+        return await self._due.take(_REFUNDS, limit)
 
     async def sweep_charge(self, charge_id: str) -> Charge:
         """Ask about one charge, or close it, whichever its state and its age demand; return it as it then stands."""
@@ -111,13 +81,3 @@ class Sweeper:
             await self.sweep_charge(row["id"])
         order = await self._database.row(_STATE, order_id)
         return str(order["state"]) if order is not None else ""
-
-    async def _take(self, statement: Mapping[Engine, str], limit: int) -> list[str]:
-        now = self._clock.now()
-        until = now + timedelta(seconds=self._policy.sweep_lease)
-
-        async def work(tx: Tx) -> list[str]:
-            rows = await tx.rows(statement[tx.engine], to_micros(now), to_micros(until), limit)
-            return [row["id"] for row in rows]
-
-        return await self._database.effect(work)

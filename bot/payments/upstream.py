@@ -191,8 +191,8 @@ class Upstream:
             lambda tx: _UNKNOWN(tx, charge.id, to_micros(now), to_micros(ask), f"no_answer:{reason[:80]}")
         )
 
-    async def _paid(self, charge: Charge, fact: PaidFact) -> None:
-        credited = await self._credits.of_answer(charge, fact)
+    async def _paid(self, charge: Charge, fact: PaidFact, *, kept: bool = False) -> None:
+        credited = await self._credits.of_answer(charge, fact, kept=kept)
         if credited.reason in CONTRADICTING:
             await self._contradicted(charge, credited)
 
@@ -262,6 +262,6 @@ class Upstream:
         case = work.case("charge_stuck", charge.id, charge.order_id, facts, charge.trace_id)
         await self._database.effect(lambda tx: enqueue(tx, [case], self._clock.now()))
 
-    async def take_paid(self, charge: Charge, fact: PaidFact) -> None:
-        """Credit what a gateway answered about a charge, whoever asked."""
-        await self._paid(charge, fact)
+    async def take_paid(self, charge: Charge, fact: PaidFact, *, kept: bool = False) -> None:
+        """Credit what a gateway answered about a charge, whoever asked; ``kept`` as in ``Credits.of_answer``."""
+        await self._paid(charge, fact, kept=kept)

@@ -10,6 +10,7 @@ FULFIL = "fulfil"
 UNDO = "undo"
 REFUND_SUBMIT = "refund_submit"
 REFUND_SURPLUS = "refund_surplus"
+REFUND_SUM = "refund_sum"
 RECEIPT = "receipt"
 SHARE = "share"
 SHARE_RETURN = "share_return"
@@ -40,6 +41,12 @@ def refund_submit(refund_id: str, gateway: str, account: str, trace_id: str, *, 
 def refund_surplus(suspense_id: str, gateway: str, account: str, trace_id: str) -> NewJob:
     """Give back money that no order can take."""
     return NewJob(REFUND_SURPLUS, suspense_id, f"{gateway}:{account}", {"suspense_id": suspense_id}, trace_id)
+
+
+def refund_sum(gateway: str, account: str, notice_id: str, told: Mapping[str, Any], trace_id: str) -> NewJob:
+    """Find out by asking what a notice was about that told only how much of a charge went back so far."""
+    payload = {"gateway": gateway, "account": account, "told": dict(told)}
+    return NewJob(REFUND_SUM, f"{gateway}:{account}:{notice_id}", f"{gateway}:{account}", payload, trace_id)
 
 
 def share(share_id: str, gateway: str, account: str, trace_id: str, due_at: datetime) -> NewJob:

@@ -16,7 +16,7 @@ from bot.payments.reconciliation.dispositions import ASK
 from bot.wiring.house import House
 from bot.wiring.rooms import enqueue_all
 from bot.workers.contracts import DeductionNotice, contract_rounds
-from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, SurplusDeliverer, UndoDeliverer
+from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, RefundSumDeliverer, SurplusDeliverer, UndoDeliverer
 from bot.workers.receipt import ReceiptDeliverer
 from bot.workers.reconcile import AskDeliverer, reconcile_rounds
 from bot.workers.rounds import Round, keep_running, run_rounds
@@ -32,6 +32,7 @@ SCHEDULES: Final[Mapping[str, Schedule]] = {
     work.UNDO: BILLER,
     work.REFUND_SUBMIT: REFUND,
     work.REFUND_SURPLUS: REFUND,
+    work.REFUND_SUM: REFUND,
     work.CASE: NEVER_GIVE_UP,
     ASK: REFUND,
     work.SHARE: SHARE,
@@ -53,6 +54,7 @@ def relay(house: House) -> Relay:
             UndoDeliverer(payments.fulfilment, house.traces),
             RefundDeliverer(payments.refunds, house.traces),
             SurplusDeliverer(payments.refunds, house.traces),
+            RefundSumDeliverer(payments.refund_sums, house.traces),
             ShareDeliverer(payments.shares, house.traces),
             ShareReturnDeliverer(payments.returns, house.traces),
             DeductionNotice(house.database, house.identities, queue),

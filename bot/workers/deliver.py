@@ -3,7 +3,9 @@
 from bot.jobs.port import Again, Dead, Done, Job
 from bot.kernel.errors import BotError, Conflict, NotFound
 from bot.payments import work
+from bot.payments.facts import RefundedSum
 from bot.payments.fulfilment import Fulfilment, Wait
+from bot.payments.refund_sums import RefundSums
 from bot.payments.refunds import Refunds, Waiting
 from bot.trail.port import Trail
 
@@ -73,6 +75,25 @@ class RefundDeliverer:
         if isinstance(answer, Waiting):
             return Again(answer.reason, answer.after)
         self._trail.note(job.trace_id, "call", f"{job.dest} refund: {answer.state}", {"refund": refund_id})
+        return Done()
+
+
+class RefundSumDeliverer:
+    """Finds out what a notice was about that told only the sum of a charge's refunds."""
+
+    kind = work.REFUND_SUM
+
+    def __init__(self, sums: RefundSums, trail: Trail) -> None:
+        self._sums = sums
+        self._trail = trail
+
+    async def deliver(self, job: Job) -> Done | Again | Dead:
+        """Answer Again while the gateway says nothing, or while the charge itself is under way."""
+        told = RefundedSum(**job.payload["told"])
+        answer = await self._sums.settle(job.payload["gateway"], job.payload["account"], told, job.trace_id)
+        if isinstance(answer, Waiting):
+            return Again(answer.reason, answer.after)
+        self._trail.note(job.trace_id, "call", f"{job.dest} sum of refunds: {answer.state}", {})
         return Done()
 
 

@@ -1,6 +1,8 @@
 """``doctor`` reports every fault at once, changes nothing, and tells no secret."""
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.commands.conftest import SECRET, Shell, lines
 
@@ -155,3 +157,98 @@ def test_previous_keys_are_looked_at(shell: Shell, previous: str, told: str) -> 
 
     (wrong,) = said(shell.run("doctor").out, "wrong")
     assert wrong.startswith("secret keys: ") and told in wrong
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sound() -> str:
+    """A gateway account with every key in its place."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    return f"""
+[gateways.wechatpay.main]
+mchid = "1900000109"
+appids = ["wx0000000000000001"]
+serial = "ABCDEF0123456789"
+private_key = '''{private}'''
+apiv3_key = "{"k" * 32}"
+"""
+
+
+def put_merchant(shell: Shell, gateways: str) -> None:
+    shell.sql(
+        "INSERT INTO merchants (id, name, short_name, gateways, created_at) VALUES ('mer', 'm', 'm', ?, 1)", gateways
+    )
+    shell.sql(
+        "INSERT INTO bill_items (id, merchant_id, scene, name, biller, definition, created_at) "
+        "VALUES ('itm', 'mer', 'property', 'n', 'hosted', '{}', 1)"
+    )
+
+
+ROUTE = '[[routes]]\nwallet = "wechat"\ngateway = "wechatpay"\n'
+PLAN = '[[autopay]]\nmerchant_id = "mer"\ngateway = "wechatpay"\naccount = "main"\nplan = "1"\nmaximum = 100\n'
+
+
+def test_rules_that_can_be_followed(shell: Shell, sound: str) -> None:
+    put_merchant(shell, '{"wechatpay": "main"}')
+    shell.config(sound + ROUTE + 'merchants = ["mer"]\nways = ["jsapi"]\n' + PLAN + 'item_id = "itm"\n')
+    ran = shell.run("doctor")
+
+    assert (ran.code, said(ran.out, "wrong")) == (0, [])
+    assert {"[[routes]] 1", "[[autopay]] 1"} <= set(said(ran.out, "ok"))
+    assert "no gateway is configured for the wallet alipay: whoever comes with it cannot pay" in said(ran.out, "note")
+
+
+@pytest.mark.parametrize(
+    ("rule", "remedy"),
+    [
+        (ROUTE.replace('"wechat"', '"wallet"'), "there is no wallet wallet; name one of: wechat, alipay"),
+        (ROUTE.replace('"wechat"', '"alipay"'), "wechatpay takes wechat, not alipay"),
+        (ROUTE.replace("wechatpay", "paypal"), "configure [gateways.paypal], or name one of: wechatpay"),
+        (ROUTE + 'ways = ["redirect"]', "wechatpay cannot go the way redirect; take it out of ways"),
+        (ROUTE + 'merchants = ["nobody"]', "there is no active merchant nobody; import it first, or correct its id"),
+        (PLAN.replace("wechatpay", "paypal"), "configure [gateways.paypal], or name one of: wechatpay"),
+        (PLAN.replace('"main"', '"other"'), "configure [gateways.wechatpay.other], or name one of: main"),
+        (PLAN.replace('"mer"', '"nobody"'), "there is no active merchant nobody; import it first, or correct its id"),
+        (PLAN + 'item_id = "other"', "merchant mer has no item other; leave item_id out for all of its items"),
+    ],
+)
+def test_a_rule_that_nobody_can_follow_is_told_with_its_remedy(
+    shell: Shell, sound: str, rule: str, remedy: str
+) -> None:
+    put_merchant(shell, '{"wechatpay": "main"}')
+    shell.config(sound + rule)
+    ran = shell.run("doctor")
+
+    place = f"{rule.partition(chr(10))[0]} 1"
+    wrong = said(ran.out, "wrong")
+    assert ran.code == 2
+    assert len(wrong) == 1 and wrong[0].startswith(f"{place}: ") and remedy in wrong[0]
+
+
+@pytest.mark.parametrize(
+    ("accounts", "remedy"),
+    [
+        ("{}", "merchant mer has no account at wechatpay; give it one, or leave it out of this rule"),
+        ('{"wechatpay": "gone"}', "merchant mer is paid into [gateways.wechatpay.gone]; configure that"),
+    ],
+)
+def test_a_merchant_without_its_account_is_told(shell: Shell, sound: str, accounts: str, remedy: str) -> None:
+    put_merchant(shell, accounts)
+    shell.config(sound + ROUTE + 'merchants = ["mer"]\n' + PLAN)
+
+    assert said(shell.run("doctor").out, "wrong") == [f"[[routes]] 1: {remedy}", f"[[autopay]] 1: {remedy}"]
+
+
+def test_what_cannot_be_looked_at_is_left_out(shell: Shell) -> None:
+    """A gateway that cannot be built and a database that is away have lines of their own."""
+    shell.monkeypatch.setenv("DATABASE_URL", f"sqlite:///{shell.folder / 'missing.db'}")
+    shell.config(PAY + ROUTE + 'ways = ["redirect"]\nmerchants = ["mer"]\n')
+    ran = shell.run("doctor")
+
+    assert "[[routes]] 1" in said(ran.out, "ok")
+    assert [line.partition(":")[0] for line in said(ran.out, "wrong")] == ["database", "gateway wechatpay main"]

@@ -288,8 +288,9 @@ async def test_success_seen_while_reversing_never_fulfils(world: World) -> None:
 
     result = await world.tell(world.gateway.pay(ready.out_trade_no))
 
-    assert (result.outcome, result.reason) == (Outcome.SUSPENDED, Reason.CLOSED)
-    assert (await world.state(order), await world.jobs("fulfil"), await world.cases()) == ("created", [], ["suspense"])
+    assert (result.outcome, result.reason) == (Outcome.RECORDED, None)
+    assert (await world.state(order), await world.jobs("fulfil"), await world.cases()) == ("created", [], [])
+    assert (await world.suspense(), (await world.charge(ready.charge_id)).state) == ([], "reversing")
     assert await world.audit() == []
 
 

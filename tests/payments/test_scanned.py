@@ -9,7 +9,7 @@ from bot.kernel.masking import Secret
 from bot.payments.charges import Confirming
 from bot.payments.facts import ChargeFact, Closed, Declined, Missing, Unknown, Waiting, Way
 from bot.payments.gatekeeper import Placing
-from bot.payments.scanned import REVERSE_PAUSES, CodeAsk, Step, after_query, after_reverse
+from bot.payments.scanned import MISSING_SECONDS, REVERSE_PAUSES, CodeAsk, Step, after_query, after_reverse
 from bot.payments.values import Charge, Order
 from tests.payments.scripted_codes import BROKE, PACE, PAYS, TYPES, ScriptedCodes
 from tests.payments.scripted_gateway import LOST_AFTER, LOST_BEFORE
@@ -68,6 +68,27 @@ async def test_a_refused_code_fails_its_charge_and_another_may_be_scanned(world:
     assert (first.state, first.failure) == ("failed", "balance_too_low")
     assert second.state == "paid"
     assert first.out_trade_no != second.out_trade_no
+
+
+async def test_routing_learns_of_a_gateway_that_does_not_answer_scans(
+    world: World, codes: ScriptedCodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A code that is refused is the payer's matter; silence, of the pay call or of a query, is the gateway's."""
+    seen: list[tuple[str, str, str, str]] = []
+    monkeypatch.setattr(world.payments.gateways, "saw", lambda *told: seen.append((*told[:3], type(told[3]).__name__)))
+    await scan(world)
+    await scan(world, BROKE)
+    world.gateway.script("pay", LOST_BEFORE)
+    await scan(world)
+    world.gateway.script("query", Unknown("timeout"))
+    await pass_time(world, 6)
+
+    assert seen == [
+        ("scripted", "main", "create", "Paid"),
+        ("scripted", "main", "create", "Declined"),
+        ("scripted", "main", "create", "Unknown"),
+        ("scripted", "main", "query", "Unknown"),
+    ]
 
 
 async def test_a_payer_who_types_a_password_is_asked_about_at_the_vendors_pace(
@@ -140,33 +161,88 @@ async def test_an_uncertain_reversal_is_repeated_until_it_is_certain(world: Worl
     assert world.gateway.count("reverse") == 5
 
 
-async def test_money_seen_while_reversing_fulfils_nothing_and_is_a_persons(world: World, codes: ScriptedCodes) -> None:
+async def seen_while_reversing(world: World, *reversals: object) -> Charge:
+    """A payer who pays while the cashier gives up: the notice comes after a reversal that was not answered."""
+    charge = await scan(world, TYPES)
+    fact = world.gateway.pay(charge.out_trade_no)
+    world.gateway.script("reverse", Unknown("SYSTEMERROR"), *reversals)
+    world.clock.advance(16)
+    await world.payments.scanned.cancel(charge.id)
+    for id_ in ("evt-1", "evt-1", "evt-2"):
+        told = await world.tell(fact, id_=id_)
+        assert (str(told.outcome), told.reason) == ("recorded", None)
+    # The answer to a question that was under way when it was given up says no more than those.
+    await world.payments.upstream.take_paid(charge, fact)
+    assert (await world.charge(charge.id)).state == "reversing"
+    return charge
+
+
+async def test_money_seen_while_reversing_goes_back_with_the_reversal_and_is_nobodys_case(
+    world: World, codes: ScriptedCodes
+) -> None:
+    charge = await seen_while_reversing(world)
+    await pass_time(world, 3)
+
+    assert (await world.charge(charge.id)).state == "reversed"
+    await world.work_off()
+    assert (world.gateway.count("refund"), await world.suspense(), await world.cases()) == (0, [], [])
+    assert await order_state(world, charge) == "created"
+    assert await world.audit() == []
+
+
+@pytest.mark.parametrize("seen", [True, False])
+async def test_what_can_be_reversed_no_more_goes_back_by_a_refund(
+    world: World, codes: ScriptedCodes, seen: bool
+) -> None:
+    """Once, and to no order: who gave it up may have been paid by another code since."""
+    refusal = Declined("reverse_expired")
+    if seen:
+        charge = await seen_while_reversing(world, refusal)
+        await pass_time(world, 3)
+    else:
+        charge = await scan(world, TYPES)
+        world.gateway.pay(charge.out_trade_no)
+        world.gateway.script("reverse", refusal)
+        world.clock.advance(16)
+        await world.payments.scanned.cancel(charge.id)
+    assert (await world.charge(charge.id)).state == "paid"
+    assert await world.balance(SUSPENSE) == 3_500
+    await world.work_off()
+
+    assert await world.suspense() == [("closed", "refunded", 3_500)]
+    assert (await world.balance(SUSPENSE), await world.balance(PAYERS), await world.balance(DUE)) == (0, 0, 0)
+    assert (world.gateway.count("refund"), await world.jobs("fulfil"), await world.cases()) == (1, [], [])
+    assert await order_state(world, charge) == "created"
+    assert await world.audit() == []
+
+
+async def test_no_such_number_is_no_end_of_what_was_paid(world: World, codes: ScriptedCodes) -> None:
+    charge = await seen_while_reversing(world, *[Missing()] * 3)
+    world.clock.advance(MISSING_SECONDS)
+    for _ in range(3):
+        world.clock.advance(10)
+        await world.sweep()
+    standing = await world.charge(charge.id)
+    # Each is counted, so that one that never ends becomes a case.
+    assert (standing.state, standing.queries) == ("reversing", 4)
+
+    world.clock.advance(60)
+    await world.sweep()
+    assert (await world.charge(charge.id)).state == "reversed"
+
+
+async def test_a_payment_told_at_the_moment_of_no_such_number_is_not_lost(world: World, codes: ScriptedCodes) -> None:
+    """The answer was under way when the notice came."""
     charge = await scan(world, TYPES)
     fact = world.gateway.pay(charge.out_trade_no)
     world.gateway.script("reverse", Unknown("SYSTEMERROR"))
-    world.clock.advance(16)
-    await world.payments.scanned.cancel(charge.id)
+    world.clock.advance(MISSING_SECONDS)
+    before = await world.payments.scanned.cancel(charge.id)
     await world.tell(fact)
+    world.gateway.script("reverse", Missing())
+    after = await world.payments.scanned.sweep(before)
 
-    assert (await world.charge(charge.id)).state == "paid"
-    assert await order_state(world, charge) == "created"
-    assert await world.balance(SUSPENSE) == 3_500
-    await world.work_off()
-    # The reversal may still give the money back by itself, so a person decides and no refund goes out.
-    assert world.gateway.count("refund") == 0
-    assert len(await world.jobs("case")) == 1
-
-
-async def test_what_can_be_reversed_no_more_is_asked_about(world: World, codes: ScriptedCodes) -> None:
-    charge = await scan(world, TYPES)
-    world.gateway.pay(charge.out_trade_no)
-    world.gateway.script("reverse", Declined("reverse_expired"))
-    world.clock.advance(16)
-    await world.payments.scanned.cancel(charge.id)
-
-    assert (await world.charge(charge.id)).state == "paid"
-    assert await world.balance(SUSPENSE) == 3_500
-    assert len(await world.jobs("case")) == 1
+    assert (before.failure, after.failure, after.state) == (None, "paid_seen", "reversing")
 
 
 async def test_a_reversal_that_never_ends_becomes_a_case(world: World, codes: ScriptedCodes) -> None:

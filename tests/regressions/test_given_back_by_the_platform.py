@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.kernel.masking import Secret
-from bot.payments.facts import Closed
+from bot.payments.facts import Closed, PaidFact
 from bot.payments.scanned import CodeAsk
-from bot.payments.values import Charge
+from bot.payments.values import Charge, Order
 from bot.storage.database import connect
 from tests.payments.scripted_codes import PAYS, ScriptedCodes
 from tests.payments.scripted_gateway import LOST_AFTER
@@ -39,9 +39,8 @@ async def in_suspense_on_a_desk(world: World, order_id: str) -> None:
     assert await world.audit() == []
 
 
-@pytest.mark.parametrize("answer", [None, LOST_AFTER])
-async def test_a_cancelled_orders_code_was_reversed_before_its_notice(world: World, answer: str | None) -> None:
-    """Whether the reversal's answer has come or not: it may have given the money back already."""
+async def cancelled(world: World, *answers: str) -> tuple[Order, PaidFact]:
+    """The order of a scanned code that was paid is cancelled; so are the answers to its reversal."""
     world.gateway.codes = ScriptedCodes(world.gateway)
     order = await world.order()
     world.gateway.script("pay", LOST_AFTER)
@@ -50,11 +49,32 @@ async def test_a_cancelled_orders_code_was_reversed_before_its_notice(world: Wor
     fact = world.gateway.pay(charge.out_trade_no)
     await world.payments.sweeper.close_order(order.id)
     world.clock.advance(20)
-    world.gateway.script("reverse", *([answer] if answer else []))
+    world.gateway.script("reverse", *answers)
     await world.sweep()
+    return order, fact
+
+
+async def test_a_cancelled_orders_code_was_reversed_before_its_notice(world: World) -> None:
+    order, fact = await cancelled(world)
     await world.tell(fact)
 
     await in_suspense_on_a_desk(world, order.id)
+
+
+async def test_a_cancelled_orders_code_is_being_reversed_when_its_notice_comes(world: World) -> None:
+    """The reversal may have given the money back already: it is asked until that is certain, and nobody else is."""
+    order, fact = await cancelled(world, LOST_AFTER)
+    await world.tell(fact)
+    assert (await world.suspense(), await world.cases()) == ([], [])
+    world.clock.advance(5)
+    await world.sweep()
+
+    assert [charge.state for charge in await world.charges(order)] == ["reversed"]
+    after = await world.payments.orders.get(order.id)
+    assert (after.state, [line.state for line in after.lines]) == ("closed", ["none"])
+    assert (await world.suspense(), await world.cases(), await world.jobs("fulfil")) == ([], [], [])
+    assert (await world.balance(DUE), await world.balance(SUSPENSE)) == (0, 0)
+    assert await world.audit() == []
 
 
 async def test_a_payment_that_was_given_back_before_its_notice(world: World) -> None:

@@ -21,7 +21,7 @@ from tests.jobs.rig import new, put, until
 
 KINDS = {
     *(work.FULFIL, work.UNDO, work.REFUND_SUBMIT, work.REFUND_SURPLUS, work.RECEIPT, work.CASE, outbound.KIND, ASK),
-    *(work.SHARE, work.SHARE_RETURN, work.DEDUCTION_NOTICE),
+    *(work.SHARE, work.SHARE_RETURN, work.DEDUCTION_NOTICE, work.REFUND_SUM),
 }
 
 

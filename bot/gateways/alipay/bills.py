@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from bot.gateways.alipay.client import Client, Silent
-from bot.gateways.alipay.errors import NO_BILL
+from bot.gateways.alipay.errors import NO_BILL, NOT_PERMITTED
 from bot.kernel.clock import SHANGHAI, Clock
 from bot.kernel.errors import GatewayTrouble
 from bot.kernel.money import MAX_FEN
@@ -50,8 +50,10 @@ _BROKEN: Final = (
 T = TypeVar("T")
 
 
-async def fetch(client: Client, kind: str, day: date, clock: Clock) -> bytes | None:
+async def fetch(client: Client, kind: str, day: date, clock: Clock, *, optional: bool = False) -> bytes | None:
     """Return the file of a day's bill (``trade`` or ``signcustomer``), None where Alipay says that there is none.
+
+    One that is ``optional`` is not there either where this application may not ask for its kind.
 
     Nothing signs the file: its address comes from a verified answer and leads to Alipay over TLS, and the sums that
     the file states are held against its rows. Raises GatewayTrouble when there is no usable bill now.
@@ -62,6 +64,8 @@ async def fetch(client: Client, kind: str, day: date, clock: Clock) -> bytes | N
     if not reply.good:
         ready = datetime.combine(day + timedelta(days=1), _READY, SHANGHAI)
         if reply.sub_code == NO_BILL and clock.now() >= ready:
+            return None
+        if optional and reply.code == NOT_PERMITTED:
             return None
         raise GatewayTrouble("statement_unavailable", reply.reason)
     url = reply.data.get("bill_download_url")

@@ -172,6 +172,8 @@ _PLATFORM: Final[Mapping[str, ErrorCode]] = {
     "40006": _NOT_ALLOWED,
 }
 NO_BILL: Final = "isp.bill_not_exist"
+# The application has no leave to call this at all.
+NOT_PERMITTED: Final = "40006"
 
 
 def verdict_of(call: Call, told: Told) -> Verdict:

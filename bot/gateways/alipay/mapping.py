@@ -242,7 +242,8 @@ def queried_refund(data: Json, refund: RefundRef, account: AlipayAccount) -> Ref
     if data.get("refund_status") != REFUND_SUCCESS:
         return None if not data.get("refund_status") else Unknown("refund_status")
     same = (data.get("out_trade_no"), data.get("out_request_no")) == (refund.out_trade_no, refund.out_refund_no)
-    if not same or fen(text(data, "refund_amount")) != refund.amount:
+    amount = fen(text(data, "refund_amount"))
+    if not same or refund.amount not in (None, amount):
         return Unknown("answer_about_another")
     told = _first(data, "gmt_refund_pay")
     return RefundFact(
@@ -250,7 +251,7 @@ def queried_refund(data: Json, refund: RefundRef, account: AlipayAccount) -> Ref
         out_trade_no=refund.out_trade_no,
         refund_id=refund.out_refund_no,
         state=RefundState.SUCCEEDED,
-        amount=refund.amount,
+        amount=amount,
         total=fen(text(data, "total_amount")),
         currency=CNY,
         merchant_id=account.seller_id,

@@ -11,8 +11,8 @@ from bot.gateways.alipay.account import AlipayAccount
 from bot.gateways.alipay.contract_facts import SIGNED, UNSIGNED, contract_fact
 from bot.gateways.alipay.crypto import SIGN_TYPE, text_to_sign
 from bot.gateways.alipay.keys import AlipayKeys
-from bot.gateways.alipay.mapping import TRADE_STATES, Malformed, TradeMeaning, moment, paid_fact
-from bot.payments.facts import ContractFact, Notice, PaidFact, RawNotice, Unverified
+from bot.gateways.alipay.mapping import TRADE_STATES, Malformed, TradeMeaning, fen, moment, paid_fact, text
+from bot.payments.facts import ContractFact, Notice, PaidFact, RawNotice, RefundedSum, Unverified
 
 BODY_MAX: Final = 64 * 1024
 _FIELDS_MAX: Final = 200
@@ -110,12 +110,14 @@ def _stale(fields: Mapping[str, str], now: datetime) -> str:
     return "" if -FUTURE_SECONDS <= age <= PAST_SECONDS else "stale"
 
 
-def _fact(kind: str, fields: Mapping[str, str], account: AlipayAccount) -> PaidFact | ContractFact | None:
+def _fact(kind: str, fields: Mapping[str, str], account: AlipayAccount) -> PaidFact | RefundedSum | ContractFact | None:
     """Return the fact; None for a genuine notice of a kind that is only recorded. Raises Malformed."""
     if kind in (SIGNED, UNSIGNED):
         return contract_fact(fields)
-    if kind != _TRADE or is_refund(fields):
+    if kind != _TRADE:
         return None
+    if is_refund(fields):
+        return _refunded(fields, account)
     paid = TRADE_STATES.get(fields.get("trade_status", "")) is TradeMeaning.PAID
     # A trade in any other state moves nothing; the sweeper's query tells what became of it.
     return paid_fact(fields, account) if paid else None
@@ -124,6 +126,14 @@ def _fact(kind: str, fields: Mapping[str, str], account: AlipayAccount) -> PaidF
 def is_refund(fields: Mapping[str, str]) -> bool:
     """Whether a trade's notice tells of a refund."""
     return bool(fields.get("gmt_refund") or fields.get("out_biz_no"))
+
+
+def _refunded(fields: Mapping[str, str], account: AlipayAccount) -> RefundedSum | None:
+    """Return how much of a trade went back so far; None where the notice names no refund to ask about."""
+    number = fields.get("out_biz_no", "")
+    if not number or not fields.get("refund_fee"):
+        return None
+    return RefundedSum(text(fields, "out_trade_no"), number, fen(text(fields, "refund_fee")), account.seller_id)
 
 
 def _kind(kind: str, fields: Mapping[str, str]) -> str:

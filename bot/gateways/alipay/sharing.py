@@ -7,7 +7,7 @@ from typing import Final
 from bot.gateways.alipay.account import AlipayAccount
 from bot.gateways.alipay.client import Silent, Told
 from bot.gateways.alipay.errors import Call, Verdict, declined, verdict_of
-from bot.gateways.alipay.mapping import Json, Malformed, fen, text, word
+from bot.gateways.alipay.mapping import Json, Malformed, fen, moment, text, word
 from bot.gateways.alipay.merchants import Merchants
 from bot.kernel.money import format_yuan
 from bot.payments.facts import Created, Declined, Missing, Unknown
@@ -198,7 +198,8 @@ def _told(detail: Json) -> SharePart:
     kind = detail.get("trans_in_type")
     receiver = Receiver("person" if kind == "openId" else "merchant", number)
     reason = word(detail, "error_code") or word(detail, "state") if state is PartState.FAILED else ""
-    return SharePart(receiver, fen(text(detail, "amount")), "", state, reason)
+    at = moment(word(detail, "execute_dt")) if state is PartState.SUCCEEDED and word(detail, "execute_dt") else None
+    return SharePart(receiver, fen(text(detail, "amount")), "", state, reason, at)
 
 
 def _returned(fact: ShareFact, back: NewShareReturn) -> ShareReturnFact:
@@ -206,4 +207,4 @@ def _returned(fact: ShareFact, back: NewShareReturn) -> ShareReturnFact:
     if not fact.parts:
         return ShareReturnFact(back.out_return_no, PartState.PENDING, back.amount)
     part = fact.parts[0]
-    return ShareReturnFact(back.out_return_no, part.state, part.amount, part.reason)
+    return ShareReturnFact(back.out_return_no, part.state, part.amount, part.reason, part.at)

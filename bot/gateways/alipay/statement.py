@@ -1,18 +1,23 @@
-"""The trade bill of one day (业务明细): every payment and refund, held against the sums that the bill states."""
+"""The trade bill of one day (业务明细): payments and refunds, held against the sums that it states, then shares.
+
+Shares (分账) are no business of the trade bill's: they are movements in the other one (账务明细), which names them by
+the trade that they were taken from.
+"""
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from bot.gateways.alipay import bills
+from bot.gateways.alipay import bills, flows
 from bot.gateways.alipay.bills import BillFile, Row, compare, fen, moment, rounded
 from bot.gateways.alipay.client import Client
 from bot.kernel.clock import Clock
 from bot.kernel.errors import GatewayTrouble
 from bot.kernel.money import CNY
 from bot.payments.facts import StatementLine
+from bot.payments.faculties import FlowLine
 
 _TABLE: Final = "业务明细"
 _TYPES: Final[Mapping[str, str]] = {"交易": "payment", "退款": "refund"}
@@ -25,10 +30,31 @@ async def fetch(client: Client, day: date, clock: Clock) -> AsyncIterator[Statem
     Raises GatewayTrouble when there is no usable bill now, or when what is in it does not add up.
     """
     file = await bills.fetch(client, "trade", day, clock)
-    if file is None:
-        return
-    async for line in bills.streamed(read(file)):
-        yield line
+    if file is not None:
+        async for line in bills.streamed(read(file)):
+            yield line
+    file = await bills.fetch(client, "signcustomer", day, clock, optional=True)
+    if file is not None:
+        async for line in bills.streamed(shares(flows.read(file))):
+            yield line
+
+
+def shares(moved: Iterable[FlowLine]) -> Iterator[StatementLine]:
+    """Yield what the merchant gave to others or got back; a share of somebody else's trade is none of its own."""
+    for flow in moved:
+        out = flow.amount < 0
+        if (flow.kind, out) in (("share", True), ("share_returned", False)):
+            yield StatementLine(
+                kind=flow.kind,
+                out_trade_no=flow.reference,
+                transaction_id=flow.transaction_id,
+                amount=abs(flow.amount),
+                currency=CNY,
+                state=flow.vendor_kind,
+                at=flow.at,
+                refund_id=flow.flow_no,
+                vendor_state=flow.vendor_kind,
+            )
 
 
 @dataclass(slots=True)

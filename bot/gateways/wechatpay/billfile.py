@@ -28,6 +28,7 @@ _LINE_MAX: Final = 16 << 10
 _CHUNK: Final = 1 << 16
 _AT_ONCE: Final = 500
 _GZIP: Final = b"\x1f\x8b"
+_TICK: Final = "`"
 _SHA1: Final = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _AMOUNT: Final = re.compile(r"(\d{1,10})(?:\.(\d{1,2}))?", re.ASCII)
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
@@ -36,7 +37,7 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 class Reader(Protocol[Line_co]):
     """What one kind of bill says in its lines; every method raises GatewayTrouble for what it cannot read."""
 
-    summary: str  # The first name of the sums.
+    summary: str  # The first name of the sums; empty where it is not known, and any line of names will do.
 
     def open(self, names: list[str]) -> int:
         """Take the column names and return how many values a line has at least."""
@@ -49,8 +50,10 @@ class Reader(Protocol[Line_co]):
         ...
 
 
-async def fetch(client: Client, path: str, reader: Reader[Line_co]) -> AsyncIterator[Line_co]:
-    """Yield every line of the bill that ``path`` asks for, none where WeChat Pay says that there is no bill.
+async def fetch(
+    client: Client, path: str, reader: Reader[Line_co], none: Sequence[str] = (NO_STATEMENT,)
+) -> AsyncIterator[Line_co]:
+    """Yield every line of the bill that ``path`` asks for, none where one of these codes says that there is no bill.
 
     The file itself is not signed: its hash, named in a signed answer, is compared before the first line is given
     out. Bills appear on the next day after 10:00 and for three months. Raises GatewayTrouble when there is no
@@ -60,7 +63,7 @@ async def fetch(client: Client, path: str, reader: Reader[Line_co]) -> AsyncIter
     if isinstance(named, Silent):
         raise GatewayTrouble("statement_unavailable", named.reason)
     if isinstance(named, Bad):
-        if named.code == NO_STATEMENT:
+        if named.code in none:
             return
         raise GatewayTrouble("statement_unavailable", named.code or f"status {named.status}")
     url, digest = named.data.get("download_url"), named.data.get("hash_value")
@@ -109,7 +112,7 @@ def rows(file: bytes, reader: Reader[Line_co]) -> Iterator[Line_co]:
         lines = _lines(text)
         width = reader.open(next(lines, "").split(","))
         for line in lines:
-            if line.startswith(reader.summary):
+            if line.startswith(reader.summary) if reader.summary else not line.startswith(_TICK):
                 reader.check(line.split(","), _values(next(lines, "")))
                 return
             values = _values(line)
@@ -189,6 +192,6 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
 
 
 def _values(line: str) -> list[str]:
-    if not line.startswith("`"):
+    if not line.startswith(_TICK):
         raise GatewayTrouble("statement_malformed", "a line whose values have no backtick")
     return line[1:].split(",`")

@@ -137,6 +137,10 @@ class Client:
             return Silent(fault.code, sent=False)
         return answer.body if answer.status == 200 else Silent(f"download_status_{answer.status}")
 
+    def opened(self, sealed: str) -> bytes | None:
+        """Return a secret that was encrypted for our certificate, None when it does not open."""
+        return self._key.opened(sealed)
+
     def pay_sign(self, *parts: str) -> str:
         """Return the signature with which a page opens the cashier (payments.md §4.1)."""
         return self._sign(*(part.encode() for part in parts))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
-from bot.gateways.wechatpay import billfile
+from bot.gateways.wechatpay import billfile, sealedbill
 from bot.gateways.wechatpay.billfile import Places, fen, moment
+from bot.gateways.wechatpay.crypto import ALGORITHM
 from bot.gateways.wechatpay.merchants import Merchants
 from bot.kernel.errors import GatewayTrouble
 from bot.payments.faculties import FlowLine
@@ -28,6 +29,7 @@ KINDS: Final[Mapping[tuple[str, str], Kind]] = {
     ("分账回退", "支出"): "share_returned",
     ("提现", "支出"): "withdrawal",
 }
+_SUB: Final = "/v3/bill/sub-merchant-fundflowbill"
 _SIGNS: Final[Mapping[str, int]] = {"收入": 1, "支出": -1}
 _BALANCE: Final = re.compile(r"-?[0-9.]+", re.ASCII)
 
@@ -41,14 +43,18 @@ class WeChatPayFlows:
     async def lines(self, account: str, day: date) -> AsyncIterator[FlowLine]:
         """Yield the day's movements on the basic account (see ``billfile.fetch``).
 
-        A sub-merchant's movements are in a bill of another kind, encrypted for the provider; asking for the
-        provider's own would tell another account's money, so that raises GatewayTrouble.
+        A sub-merchant's movements are in a bill of another kind, encrypted for the provider (see ``sealedbill``); the
+        provider's own would tell another account's money.
         """
         seller = self._merchants.of(account)
+        sub_mchid = seller.account.sub_mchid
         if seller.account.partner:
-            raise GatewayTrouble("flow_unsupported", "a sub-merchant's movements are not read")
-        path = f"/v3/bill/fundflowbill?bill_date={day.isoformat()}&account_type=BASIC&tar_type=GZIP"
-        async for line in billfile.fetch(seller.client, path, FlowBill()):
+            path = f"{_SUB}?sub_mchid={sub_mchid}&bill_date={day.isoformat()}&account_type=BASIC&algorithm={ALGORITHM}"
+            lines = sealedbill.fetch(seller.client, path, FlowBill())
+        else:
+            path = f"/v3/bill/fundflowbill?bill_date={day.isoformat()}&account_type=BASIC&tar_type=GZIP"
+            lines = billfile.fetch(seller.client, path, FlowBill())
+        async for line in lines:
             yield line
 
 

@@ -27,6 +27,7 @@ _SIGNED_BY: Final = ("timestamp", "nonce", "serial", "signature")
 # Made once: what they stand for does not change, and every notice is verified with them.
 _PADDING: Final = PKCS1v15()
 _HASH: Final = SHA256()
+_OAEP: Final = OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None)  # noqa: S303 - WeChat Pay's choice.
 
 
 class MerchantKey:
@@ -50,6 +51,14 @@ class MerchantKey:
     def sign(self, message: bytes) -> bytes:
         """Return the RSA PKCS#1 v1.5 SHA-256 signature over the message."""
         return self._key.sign(message, PKCS1v15(), SHA256())
+
+    def opened(self, sealed: str) -> bytes | None:
+        """Return what base64 of RSA-OAEP under our certificate holds, None when it does not open."""
+        raw = decode_base64(sealed)
+        try:
+            return self._key.decrypt(raw, _OAEP) if raw is not None else None
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +84,7 @@ class Sealing:
 
     def seal(self, secret: Secret) -> str:
         """Return the base64 of RSA-OAEP with SHA-1, WeChat Pay's choice, over the UTF-8 text."""
-        sealed = self.key.encrypt(
-            secret.reveal().encode(),
-            OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None),  # noqa: S303 - No other is understood.
-        )
+        sealed = self.key.encrypt(secret.reveal().encode(), _OAEP)
         return base64.b64encode(sealed).decode()
 
 

@@ -5,13 +5,14 @@ Sources: payments.md §4.1; pay.weixin.qq.com/wiki/doc/apiv3_partner/apis/chapte
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import quote
 
 from bot.gateways.wechatpay.account import WeChatPayAccount
 from bot.gateways.wechatpay.client import Bad, Silent, serialise
 from bot.gateways.wechatpay.errors import Call, Verdict, verdict_of
-from bot.gateways.wechatpay.fields import Json, Malformed, fen, text, word
+from bot.gateways.wechatpay.fields import Json, Malformed, fen, moment, text, word
 from bot.gateways.wechatpay.keys import Sealing
 from bot.gateways.wechatpay.mapping import one_line
 from bot.gateways.wechatpay.merchants import Merchant, Merchants, declined, refusal
@@ -202,7 +203,13 @@ def _told_part(told: Json) -> SharePart:
         description=word(told, "description"),
         state=state,
         reason=(word(told, "fail_reason") or _NO_REASON) if state is PartState.FAILED else "",
+        at=_finished(told, state),
     )
+
+
+def _finished(told: Json, state: PartState) -> datetime | None:
+    """Return when a part was given or came back; None where it was not, or where the answer does not tell."""
+    return moment(told, "finish_time") if state is PartState.SUCCEEDED and word(told, "finish_time") else None
 
 
 def _return_fact(data: Json, back: NewShareReturn) -> ShareReturnFact | Unknown:
@@ -213,10 +220,11 @@ def _return_fact(data: Json, back: NewShareReturn) -> ShareReturnFact | Unknown:
         state = RETURN_STATES.get(text(data, "result"))
         if state is None:
             raise Malformed("result")
+        at = _finished(data, state)
     except Malformed as fault:
         return Unknown(f"malformed_{fault}")
     reason = (word(data, "fail_reason") or _NO_REASON) if state is PartState.FAILED else ""
-    return ShareReturnFact(back.out_return_no, state, back.amount, reason)
+    return ShareReturnFact(back.out_return_no, state, back.amount, reason, at)
 
 
 async def _post(

@@ -1,4 +1,4 @@
-"""The trade bill (交易账单) of one day, line by line."""
+"""The trade bill (交易账单) of one day, line by line, and after it what the profit-sharing bill has."""
 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -7,7 +7,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from bot.gateways.wechatpay import billfile
+from bot.gateways.wechatpay import billfile, sharebill
 from bot.gateways.wechatpay.account import WeChatPayAccount
 from bot.gateways.wechatpay.billfile import Places, fen, moment, optional
 from bot.gateways.wechatpay.client import Client
@@ -22,14 +22,18 @@ _TYPES: Final[Mapping[str, str]] = {"SUCCESS": "payment", "REFUND": "refund", "R
 _NO_NUMBER: Final = "0"  # Stands where a line has no number of a refund.
 
 
-def fetch(client: Client, account: WeChatPayAccount, day: date) -> AsyncIterator[StatementLine]:
-    """Return every line of that day's bill as a stream; see ``billfile.fetch``.
+async def fetch(client: Client, account: WeChatPayAccount, day: date) -> AsyncIterator[StatementLine]:
+    """Yield every line of that day's trades, then of its shares; see ``billfile.fetch``.
 
     A service provider asks for one sub-merchant's lines, and a line of another is refused with the bill.
     """
     whose = f"&sub_mchid={account.sub_mchid}" if account.partner else ""
     path = f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type=ALL&tar_type=GZIP{whose}"
-    return billfile.fetch(client, path, TradeBill(account.sub_mchid))
+    # The first file is let go before the second one comes.
+    async for trade in billfile.fetch(client, path, TradeBill(account.sub_mchid)):
+        yield trade
+    async for share in sharebill.fetch(client, account, day):
+        yield share
 
 
 def read(file: bytes, sub_mchid: str = "") -> Iterator[StatementLine]:

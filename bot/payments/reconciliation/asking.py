@@ -6,15 +6,15 @@ from typing import Final
 
 from bot.kernel.clock import Clock, from_micros, to_micros
 from bot.payments import values
-from bot.payments.credit import Credits
 from bot.payments.credit_item import credit_item, fingerprint
 from bot.payments.facts import ChargeRef, Missing, Notice, Paid, PaidFact, RefundFact, RefundRef, Unknown, Way
 from bot.payments.ports import Gateway
 from bot.payments.reconciliation import differences
 from bot.payments.reconciliation.board import Board, account_day
 from bot.payments.reconciliation.differences import Difference
-from bot.payments.refunds import Refunds
-from bot.payments.registry import Gateways
+from bot.payments.room import Payments
+from bot.payments.sharing import rows
+from bot.payments.sharing.states import COMING
 from bot.storage.port import Database, Tx
 
 # Any way of paying will do to ask about a number that is not ours.
@@ -33,14 +33,14 @@ UPDATE recon_differences SET asked = 1, note = $2, changed_at = $3 WHERE id = $1
 class Asking:
     """Carries out decisions for which the gateway has to be asked. Never does money move on the bill alone."""
 
-    def __init__(
-        self, database: Database, clock: Clock, gateways: Gateways, crediting: Credits, refunds: Refunds, board: Board
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, payments: Payments, board: Board) -> None:
         self._database = database
         self._clock = clock
-        self._gateways = gateways
-        self._credits = crediting
-        self._refunds = refunds
+        self._gateways = payments.gateways
+        self._credits = payments.credits
+        self._refunds = payments.refunds
+        self._shares = payments.shares
+        self._returns = payments.returns
         self._board = board
 
     async def carry_out(self, difference_id: str) -> bool:
@@ -48,8 +48,13 @@ class Asking:
         difference = await differences.show(self._database, difference_id)
         if difference.state != "working":
             return True
-        refund = difference.disposition in ("adopt_refund", "ask_refund")
-        said = await (self._refund(difference) if refund else self._payment(difference))
+        match difference.disposition:
+            case "adopt_refund" | "ask_refund":
+                said = await self._refund(difference)
+            case "ask_share":
+                said = await self._share(difference)
+            case _:
+                said = await self._payment(difference)
         if said is None:
             return False
         at = to_micros(self._clock.now())
@@ -116,6 +121,18 @@ class Asking:
         notice = Notice(_refund_id(answer), difference.account, answer, "query", _digest(answer))
         taken = await self._refunds.of_notice(difference.gateway, notice, answer, difference.id)
         return str(taken.outcome)
+
+    async def _share(self, difference: Difference) -> str:
+        """Ask about a share and all that was to come back of it; the sweep asks again where nothing is answered."""
+        found = await rows.back(self._database, difference.our_id or "")
+        share_id = found.share_id if found is not None else difference.our_id
+        if share_id is None:
+            return "no share of ours"
+        said = await self._shares.ask(share_id)
+        for entry in await rows.returns(self._database, share_id):
+            if entry.state in COMING:
+                said = await self._returns.carry(entry.id)
+        return said
 
     async def _line(self, difference: Difference) -> tuple[str, int, int]:
         """Return the gateway's number, the amount and the moment that the bill's line told."""

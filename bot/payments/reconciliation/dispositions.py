@@ -36,7 +36,7 @@ SELECT o.merchant_id, o.id, r.trace_id FROM refunds r JOIN orders o ON o.id = r.
 
 def choices(kind: str, measure: str) -> Sequence[str]:
     """Return what may be decided about a difference of this kind."""
-    return [name for name in allowed(kind) if name != "ask_refund" or measure == "refund"]
+    return allowed(kind, measure)
 
 
 async def dispose_in(
@@ -58,9 +58,9 @@ async def dispose_in(
     if not proposed_by or proposed_by == approved_by:
         raise Forbidden("same_person", "another person than the one who proposed has to approve")
     difference = await differences.show(tx, difference_id)
-    if name not in choices(difference.kind, difference.measure):
-        known = ", ".join(choices(difference.kind, difference.measure))
-        raise BadRequest("disposition_unknown", f"choose one of: {known}")
+    known = choices(difference.kind, difference.measure)
+    if name not in known:
+        raise BadRequest("disposition_unknown", f"choose one of: {', '.join(known)}")
     disposition = DISPOSITIONS[name]
     if disposition.noted and not note:
         raise BadRequest("note_missing", "say with --note what the gateway answered, and when")

@@ -16,7 +16,16 @@ from bot.payments.facts import StatementLine
 
 # Amounts in yuan; times in Shanghai unless they carry an offset.
 NEEDED: Final = ("kind", "out_trade_no", "transaction_id", "amount", "at")
-OPTIONAL: Final = ("currency", "state", "fee", "out_refund_no", "refund_id", "settlement_amount", "shared")
+OPTIONAL: Final = (
+    "currency",
+    "state",
+    "fee",
+    "out_refund_no",
+    "refund_id",
+    "settlement_amount",
+    "shared",
+    "out_order_no",
+)
 _AT_ONCE: Final = 500
 _NUMBER: Final = re.compile(r"[0-9A-Za-z_.|*@-]{0,64}", re.ASCII)
 Each = TypeVar("Each")
@@ -72,7 +81,7 @@ def _line(row: Mapping[str, str | None], number: int) -> StatementLine:
             raise BadRequest("line_malformed", f"line {number}: {name} is no amount in yuan")
         return -amount if signed.startswith("-") else amount
 
-    numbers = ("out_trade_no", "transaction_id", "out_refund_no", "refund_id")
+    numbers = ("out_trade_no", "transaction_id", "out_refund_no", "refund_id", "out_order_no")
     if any(not _NUMBER.fullmatch(text(name)) for name in numbers):
         raise BadRequest("line_malformed", f"line {number}: a number that is none")
     try:
@@ -93,4 +102,5 @@ def _line(row: Mapping[str, str | None], number: int) -> StatementLine:
         refund_id=text("refund_id"),
         settlement_amount=fen("settlement_amount") if text("settlement_amount") else None,
         shared=fen("shared") if text("shared") else 0,
+        out_order_no=text("out_order_no"),
     )

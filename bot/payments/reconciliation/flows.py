@@ -9,11 +9,12 @@ from bot.payments.reconciliation.days import AccountDay
 from bot.payments.reconciliation.judging import Finding
 from bot.storage.port import Database, Row
 
-# What belongs to trades; withdrawals and shares are the merchant's own business.
+# What belongs to trades; withdrawals are the merchant's own business, and shares are compared by themselves.
 _TRADES: Final = "('payment', 'refund', 'fee', 'fee_returned')"
 _ID: Final = """
 SELECT id, lines FROM statements WHERE gateway = $1 AND account = $2 AND day = $3 AND kind = $4 AND state = 'ready'
 """
+_TRADED: Final = "('payment', 'refund', 'reversal')"
 _MOVED: Final = f"""f.kind IN {_TRADES} AND f.number IN (l.number, CASE l.kind WHEN 'refund' THEN l.refund_id
       ELSE l.transaction_id END) AND CASE l.kind WHEN 'payment' THEN f.kind IN ('payment', 'fee')
       ELSE f.kind IN ('refund', 'fee_returned') END"""
@@ -29,12 +30,13 @@ SELECT * FROM (
       AND h.account = $6 AND h.kind = 'flow' AND h.state = 'ready' WHERE {_MOVED}) AS other_day,
     (SELECT COUNT(*) FROM statement_lines e WHERE e.number = l.number AND e.statement_id = $1 AND e.kind = l.kind
       AND COALESCE(e.transaction_id, '') = l.transaction_id AND +e.line_no < l.line_no) AS copy
-  FROM statement_lines l WHERE l.statement_id = $1 AND l.line_no > $3 AND l.line_no <= $4
+  FROM statement_lines l
+  WHERE l.statement_id = $1 AND l.line_no > $3 AND l.line_no <= $4 AND l.kind IN {_TRADED}
 ) AS own WHERE copy > 0 OR COALESCE(moved, 0) <> expected
 ORDER BY line_no
 """
-_LISTED: Final = """statement_lines l JOIN statements h ON h.id = l.statement_id AND h.gateway = $4 AND h.account = $5
-      AND h.kind = 'trade' AND h.state = 'ready' WHERE"""
+_LISTED: Final = f"""statement_lines l JOIN statements h ON h.id = l.statement_id AND h.gateway = $4 AND h.account = $5
+      AND h.kind = 'trade' AND h.state = 'ready' WHERE l.kind IN {_TRADED} AND"""
 _FLOWS: Final = f"""
 SELECT * FROM (
   SELECT f.line_no, f.kind, f.number, f.flow_no, f.amount, f.at,

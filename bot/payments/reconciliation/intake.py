@@ -24,6 +24,8 @@ LINES_MAX: Final = 20_000_000
 _TEXT_MAX: Final = 256
 
 Kind = Literal["trade", "flow"]
+SHARES: Final = ("share", "share_returned")
+_KINDS: Final = ("payment", "refund", "reversal", *SHARES)
 Cells = tuple[str | int | None, ...]
 Line = TypeVar("Line", StatementLine, FlowLine)
 Hold = Callable[[Tx], Awaitable[None]]
@@ -276,9 +278,9 @@ async def _cells(lines: AsyncIterator[Line], form: Callable[[Line], Cells]) -> A
 def _trade(line: StatementLine) -> Cells:
     """Return a line as its row's columns; raises GatewayTrouble for one that would be no money of ours."""
     refund = line.kind == "refund"
-    number = (line.out_refund_no or line.refund_id) if refund else (line.out_trade_no or line.transaction_id)
+    number = _number(line)
     words = (line.out_trade_no, line.transaction_id, line.refund_id, line.currency, line.vendor_state or line.state)
-    if line.kind not in ("payment", "refund", "reversal") or not number or not line.currency:
+    if line.kind not in _KINDS or not number or not line.currency:
         raise GatewayTrouble("statement_malformed", "a line that says not what it is about")
     if not 0 <= line.amount <= MAX_FEN or abs(line.fee) > MAX_FEN or any(len(word) > _TEXT_MAX for word in words):
         raise GatewayTrouble("statement_malformed", "a line above every limit")
@@ -297,6 +299,14 @@ def _trade(line: StatementLine) -> Cells:
         line.vendor_state or line.state,
         to_micros(line.at),
     )
+
+
+def _number(line: StatementLine) -> str:
+    """Return what our own books know a line by, as far as the bill tells it."""
+    if line.kind == "refund":
+        return line.out_refund_no or line.refund_id
+    ours = line.out_order_no if line.kind in SHARES else ""
+    return ours or line.out_trade_no or line.transaction_id
 
 
 def _outcome(state: str) -> str:

@@ -47,10 +47,18 @@ DISPOSITIONS: Final[Mapping[str, Disposition]] = {
         Disposition("to_suspense", "ask the gateway, and put what it confirms into suspense", asks=True),
         Disposition("adopt_refund", "ask the gateway, and adopt the refund that its console made", asks=True),
         Disposition("ask_refund", "ask the gateway how our refund stands", asks=True),
+        Disposition("ask_share", "ask the gateway how our share, or what was to come back of it, stands", asks=True),
         Disposition("write_off_fee", "accept the fee as it was told, and post what differs"),
         Disposition("explained_by_gateway", "nothing to do here: the note says what the gateway answered", noted=True),
         Disposition("wait", "wait for the other side for some days more"),
     )
+}
+# What is decided about some measures only; whatever is not here is for all of them.
+_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "credit_late": ("payment", "reversal"),
+    "to_suspense": ("payment", "reversal"),
+    "ask_refund": ("refund",),
+    "ask_share": ("share", "share_returned"),
 }
 _EXPLAINED: Final = "explained_by_gateway"
 _WAIT: Final = "wait"
@@ -68,10 +76,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     for each in (
         Kind("missing_here", "the bill has a payment that we never credited", ("credit_late", "to_suspense")),
         Kind("missing_at_gateway", "we credited a payment that no bill has", ()),
-        Kind("amount", "both have it, with different amounts", ()),
+        Kind("amount", "both have it, with different amounts", ("ask_share",)),
         Kind("currency", "both have it, in different currencies", ()),
         Kind("transaction", "both have our number, with different numbers of the gateway", ()),
-        Kind("state", "one side counts it and the other does not", ("ask_refund",)),
+        Kind("state", "one side counts it and the other does not", ("ask_refund", "ask_share")),
         Kind("fee", "the fee is not the agreed one", ("write_off_fee",)),
         Kind("settlement", "the amount that reaches the merchant is not the one we were told", ()),
         Kind("duplicate", "the bills have the same thing more than once", ()),
@@ -88,6 +96,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 
 
-def allowed(kind: str) -> tuple[str, ...]:
-    """Return what may be done about a kind of difference; every one may be waited for or explained."""
-    return (*KINDS[kind].dispositions, _EXPLAINED, _WAIT)
+def allowed(kind: str, measure: str) -> tuple[str, ...]:
+    """Return what may be done about a difference; every one may be waited for or explained."""
+    own = (name for name in KINDS[kind].dispositions if measure in _OF.get(name, (measure,)))
+    return (*own, _EXPLAINED, _WAIT)

@@ -15,7 +15,7 @@ from bot.payments.reconciliation.days import AccountDay, FeeTerms, Terms
 from bot.payments.reconciliation.differences import Difference
 from bot.payments.reconciliation.judging import Finding
 from bot.payments.reconciliation.kinds import CASE
-from bot.storage.port import Database, Row, Tx, Value
+from bot.storage.port import Database, Row, Tx
 from bot.trail import audit
 
 _ACTOR: Final = "system"
@@ -42,9 +42,6 @@ _WALKS: Final = (
     _Ours("suspense", pairs.NEXT_SUSPENSE, pairs.SUSPENSE, judging.receipt),
     _Ours("refunds", pairs.NEXT_GIVEN, pairs.GIVEN, judging.given),
 )
-# Nested loops over indexes are right for a step of any bill, whatever the server's figures say about a table that was
-# empty a minute ago.
-_PLANNING: Final = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_mergejoin = off")
 
 
 class Matching:
@@ -99,8 +96,8 @@ class Matching:
     async def _lines(self, day: AccountDay, statement_id: str, after: int, upto: int, fees: FeeTerms) -> list[Finding]:
         span = (*day.row, statement_id, after, upto, day.begin, day.end)
         back = fees.bound if fees.returned else 0
-        paid = await self._rows(pairs.PAYMENTS, *span, fees.bound)
-        refunded = await self._rows(pairs.REFUNDS, *span, fees.bound, back)
+        paid = await pairs.nested(self._database, pairs.PAYMENTS, *span, fees.bound)
+        refunded = await pairs.nested(self._database, pairs.REFUNDS, *span, fees.bound, back)
         return [
             *(finding for row in paid for finding in judging.payment(row, day, fees)),
             *(finding for row in refunded for finding in judging.refund(row, day, fees)),
@@ -113,20 +110,9 @@ class Matching:
         if end == begin:
             # All of a step's rows have one moment; they are taken together with whatever else has it.
             end = begin + 1
-        rows = await self._rows(ours.find, *day.row, begin, end)
+        rows = await pairs.nested(self._database, ours.find, *day.row, begin, end)
         found = [finding for each in rows for finding in ours.judge(each, day, fees)]
         return (end if end < day.end else None), found
-
-    async def _rows(self, sql: LiteralString, *values: Value) -> Sequence[Row]:
-        if self._database.engine == "sqlite":
-            return await self._database.rows(sql, *values)
-
-        async def read(tx: Tx) -> Sequence[Row]:
-            for setting in _PLANNING:
-                await tx.execute(setting)
-            return await tx.rows(sql, *values)
-
-        return await self._database.effect(read)
 
     async def _step(
         self,

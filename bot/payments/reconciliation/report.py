@@ -2,21 +2,23 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from bot.kernel.errors import NotFound
 from bot.kernel.money import format_yuan
-from bot.payments.reconciliation import differences, pairs
+from bot.payments.reconciliation import differences, pairs, shares
 from bot.payments.reconciliation.arrivals import Arrivals
 from bot.payments.reconciliation.board import Board
 from bot.payments.reconciliation.days import AccountDay, Terms
 from bot.payments.reconciliation.differences import Difference
 from bot.payments.reconciliation.flows import CURRENCY, FlowMatch
+from bot.payments.reconciliation.shares import MEASURES
 from bot.storage.port import Database, Row
 
 SHOWN_MAX: Final = 200
 # Steps of a sum are larger than those of a comparison: nothing is looked up for their rows.
 _SUM_STEP: Final = 50_000
+_TRADES: Final = ("payment", "refund", "reversal")
 
 _BILL: Final = """
 SELECT id, version, digest, lines, source FROM statements
@@ -144,12 +146,15 @@ class Reports:
         ours = await self._ours(day)
         currencies = sorted({key[1] for key in (*lines, *ours)})
         sums = [_sum(measure, each, ours, lines) for measure in ("payment", "refund") for each in currencies]
+        # Most merchants share nothing, and their reports say nothing of it.
+        shared = [measure for measure in MEASURES if any(key[0] == measure for key in (*lines, *ours))]
+        sums += [_sum(measure, each, ours, lines) for measure in shared for each in currencies]
         if self._terms.fee(day).rate is not None:
             sums += [_fees(each, ours, lines) for each in currencies]
         flow = await self._flows.total(day, _SUM_STEP)
         if flow is not None:
             expected = _net(lines, CURRENCY, shares=False)
-            count = sum(total["count"] for total in lines.values())
+            count = sum(total["count"] for key, total in lines.items() if key[0] in _TRADES)
             sums.append(Sum("flow", CURRENCY, expected, flow[1], count, flow[0]))
         arrived = await self.arrivals.of_day(day) if self.arrivals is not None else None
         if arrived is not None:
@@ -172,18 +177,20 @@ class Reports:
         """Return the sums of our own books, walked in steps of their own."""
         fees = self._terms.fee(day)
         rate = max(fees.bound, 0)
-        walks = (
-            ("payment", pairs.NEXT_CHARGE, pairs.SUM_CHARGES, rate),
-            ("payment", pairs.NEXT_SUSPENSE, pairs.SUM_SUSPENSE, rate),
-            ("refund", pairs.NEXT_GIVEN, pairs.SUM_GIVEN, rate if fees.returned else 0),
+        walks: tuple[tuple[str, LiteralString, LiteralString, tuple[int, ...]], ...] = (
+            ("payment", pairs.NEXT_CHARGE, pairs.SUM_CHARGES, (rate,)),
+            ("payment", pairs.NEXT_SUSPENSE, pairs.SUM_SUSPENSE, (rate,)),
+            ("refund", pairs.NEXT_GIVEN, pairs.SUM_GIVEN, (rate if fees.returned else 0,)),
+            ("share", shares.NEXT_PART, shares.SUM_PARTS, ()),
+            ("share_returned", shares.NEXT_BACK, shares.SUM_BACKS, ()),
         )
         totals: dict[tuple[str, str], dict[str, int]] = {}
-        for measure, bound, query, millionths in walks:
+        for measure, bound, query, rates in walks:
             begin = day.begin
             while begin < day.end:
                 row = await self._database.row(bound, day.gateway, day.account, begin, day.end, _SUM_STEP)
                 end = max(row["at"], begin + 1) if row is not None else day.end
-                for part in await self._database.rows(query, day.gateway, day.account, begin, end, millionths):
+                for part in await self._database.rows(query, day.gateway, day.account, begin, end, *rates):
                     names = ("count", "amount", "fee")
                     _add(totals, (measure, part["currency"]), {name: part[name] for name in names})
                 begin = end
@@ -221,19 +228,24 @@ def _fees(
     ours: Mapping[tuple[str, str], Mapping[str, int]],
     lines: Mapping[tuple[str, str], Mapping[str, int]],
 ) -> Sum:
-    kinds = ("payment", "refund", "reversal")
-    agreed = sum(_of(ours, kind, currency, "fee") for kind in kinds)
-    told = sum(_of(lines, kind, currency, "fee") for kind in kinds)
-    counts = [sum(_of(side, kind, currency, "count") for kind in kinds) for side in (ours, lines)]
+    agreed = sum(_of(ours, kind, currency, "fee") for kind in _TRADES)
+    told = sum(_of(lines, kind, currency, "fee") for kind in _TRADES)
+    counts = [sum(_of(side, kind, currency, "count") for kind in _TRADES) for side in (ours, lines)]
     return Sum("fee", currency, agreed, told, counts[0], counts[1])
 
 
 def _net(lines: Mapping[tuple[str, str], Mapping[str, int]], currency: str, *, shares: bool = True) -> int:
-    kinds = ("payment", "refund", "reversal")
-    kept = sum(_of(lines, kind, currency, "fee") for kind in kinds)
-    shared = sum(_of(lines, kind, currency, "shared") for kind in kinds) if shares else 0
+    kept = sum(_of(lines, kind, currency, "fee") for kind in _TRADES)
+    shared = _shared(lines, currency) if shares else 0
     back = _of(lines, "refund", currency, "settled") + _of(lines, "reversal", currency, "settled")
     return _of(lines, "payment", currency, "settled") - back - kept - shared
+
+
+def _shared(lines: Mapping[tuple[str, str], Mapping[str, int]], currency: str) -> int:
+    """Return what was given to others, less what came back: by its own lines, else by what lines of payments tell."""
+    if any((kind, currency) in lines for kind in MEASURES):
+        return _of(lines, "share", currency, "amount") - _of(lines, "share_returned", currency, "amount")
+    return sum(_of(lines, kind, currency, "shared") for kind in _TRADES)
 
 
 def _with(total: Sum, parts: Sequence[Row]) -> Sum:

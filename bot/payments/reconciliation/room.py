@@ -19,6 +19,7 @@ from bot.payments.reconciliation.flows import FlowMatch
 from bot.payments.reconciliation.intake import Intake, Source, Taken
 from bot.payments.reconciliation.matching import Matching, unready
 from bot.payments.reconciliation.report import Report, Reports
+from bot.payments.reconciliation.shares import ShareMatch
 from bot.payments.room import Payments
 from bot.storage.port import Database, Tx
 
@@ -54,9 +55,17 @@ class Reconciliation:
         self._reports = Reports(database, self.board, flows, terms)
         self._arrivals = Arrivals(database, clock, self._reports.net)
         self._reports.arrivals = self._arrivals
-        more = {"flow_lines": flows.lines, "flows": flows.flows, "arrivals": self._arrivals.compare}
+        shares = ShareMatch(database, terms)
+        more = {
+            "share_lines": shares.lines,
+            "share_parts": shares.parts,
+            "share_returns": shares.backs,
+            "flow_lines": flows.lines,
+            "flows": flows.flows,
+            "arrivals": self._arrivals.compare,
+        }
         self._matching = Matching(database, clock, self.board, terms, more)
-        self._asking = Asking(database, clock, payments.gateways, payments.credits, payments.refunds, self.board)
+        self._asking = Asking(database, clock, payments, self.board)
 
     # --- what the worker calls ---------------------------------------------------------------------------------------
 

@@ -32,6 +32,14 @@ WHERE s.paid <> c.amount OR s.order_id <> c.order_id OR s.out_trade_no <> c.out_
 """,
     ),
     Check(
+        "share_undated",
+        "a part was given or came back on no day, or on one without having been: no bill can be held against it",
+        """
+SELECT id FROM share_parts WHERE (state = 'succeeded') <> (succeeded_at IS NOT NULL)
+UNION ALL SELECT id FROM share_returns WHERE (state = 'succeeded') <> (succeeded_at IS NOT NULL)
+""",
+    ),
+    Check(
         "share_over_cap",
         "more was given to others than the rule that was kept with the payment allows",
         """

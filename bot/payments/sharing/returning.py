@@ -225,7 +225,7 @@ class Returns:
                 await _case(tx, "share_mismatch", share, entry, facts, now)
                 await rows.ask_back_later(tx, entry.id, again)
             case ShareReturnFact(state=PartState.SUCCEEDED):
-                if await rows.BACK_DONE(tx, entry.id, to_micros(now)):
+                if await rows.BACK_DONE(tx, entry.id, to_micros(now), to_micros(answer.at or now)):
                     await rows.take_back(tx, share, part, entry, now)
                     await self._next(tx, share, entry, now)
             case ShareReturnFact(state=PartState.FAILED):

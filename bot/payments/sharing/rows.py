@@ -32,13 +32,13 @@ STUCK: Final = SHARE.move("unfreezing", to="stuck", sets="next_query_at = NULL, 
 FREED: Final = SHARE.move("stuck", to="done", sets="next_query_at = NULL")
 AGAIN: Final = SHARE.move("stuck", to="unfreezing", sets="next_query_at = $2, queries = 0, refusals = 0")
 
-GIVEN: Final = PART.move("pending", to="succeeded")
+GIVEN: Final = PART.move("pending", to="succeeded", sets="succeeded_at = $3")
 NOT_GIVEN: Final = PART.move("pending", to="failed", sets="reason = $3")
 
 BACK_SENT: Final = RETURN.move("planned", to="sent", sets="next_query_at = $3")
 BACK_UNKNOWN: Final = RETURN.move("sent", to="unknown")
 BACK_KNOWN: Final = RETURN.move("unknown", to="sent")
-BACK_DONE: Final = RETURN.move("sent", "unknown", to="succeeded", sets="next_query_at = NULL")
+BACK_DONE: Final = RETURN.move("sent", "unknown", to="succeeded", sets="next_query_at = NULL, succeeded_at = $3")
 BACK_FAILED: Final = RETURN.move("sent", "unknown", to="failed", sets="reason = $3, next_query_at = NULL")
 BACK_REPLACED: Final = RETURN.move("failed", to="replaced")
 BACK_WAIVED: Final = RETURN.move("failed", to="waived")

@@ -259,8 +259,9 @@ class Shares:
         await self._ended(tx, share, now)
 
     async def _one(self, tx: Tx, share: Share, part: Part, told: SharePart, now: datetime) -> None:
-        if told.state is PartState.SUCCEEDED and await rows.GIVEN(tx, part.id, to_micros(now)):
-            await rows.give(tx, share, part, now)
+        if told.state is PartState.SUCCEEDED:
+            if await rows.GIVEN(tx, part.id, to_micros(now), to_micros(told.at or now)):
+                await rows.give(tx, share, part, now)
         elif told.state is PartState.FAILED:
             await self._not_given(tx, share, part, told.reason or "failed", now)
             facts: dict[str, str | int] = {"receiver": part.receiver, "amount": part.amount, "why": told.reason}

@@ -1,5 +1,6 @@
 """Trade and fund-flow bills in the platform's zip of GBK tables, with what is planted wrong in them on request."""
 
+import hashlib
 import io
 import random
 import zipfile
@@ -7,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from bot.simulators.alipay.book import CHINA, Refund, Trade, new_number, wire_time, yuan
+from bot.simulators.alipay.book import CHINA, Refund, Trade, wire_time, yuan
 from bot.simulators.alipay.core import Simulator
 from bot.simulators.alipay.wire import Answer, ApiError, Call, bad
 
@@ -27,8 +28,10 @@ SUMMARY = (
     "卡消费金额（元）,服务费（元）,分润（元）,实收净额（元）"
 )
 RULE = "-" * 41
-# What can be wrong in a trade bill; each strikes one line of a day, chosen by the plan's seed.
+# What can be wrong in a trade bill, and with shares in the other one; each strikes one line of a day, chosen by the
+# plan's seed.
 DISCREPANCIES = ("missing", "extra", "amount", "fee", "duplicate", "refund_missing")
+SHARE_DISCREPANCIES = ("share_missing", "share_extra", "share_amount", "share_duplicate", "share_return_missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,16 @@ async def address(sim: Simulator, call: Call) -> Answer:
     kind, day = call.text("bill_type", 32), _day(sim, call.text("bill_date", 10))
     if kind not in ("trade", "signcustomer"):
         raise bad("bill_type")
-    rows, _ = trade_rows(sim, call.seller_id, day)
-    if not rows:
+    file = _trade_bill(sim, call.seller_id, day) if kind == "trade" else _flow_bill(sim, call.seller_id, day)
+    if file is None:
         raise ApiError("isp.bill_not_exist", "账单不存在")
-    file = trade_file(rows, call.seller_id, day) if kind == "trade" else _flow_file(sim, call.seller_id, day)
     token = sim.shelf.put(file, sim.clock.now() + timedelta(seconds=sim.plan.download_seconds))
     return Answer({"bill_download_url": f"{call.base}/downloadBillFile.resource?bizType={kind}&fileId={token}"})
+
+
+def _trade_bill(sim: Simulator, seller_id: str, day: date) -> bytes | None:
+    rows, _ = trade_rows(sim, seller_id, day)
+    return trade_file(rows, seller_id, day) if rows else None
 
 
 def trade_rows(sim: Simulator, seller_id: str, day: date) -> tuple[list[Row], list[dict[str, str | int]]]:
@@ -87,7 +94,7 @@ def trade_rows(sim: Simulator, seller_id: str, day: date) -> tuple[list[Row], li
     planted: list[dict[str, str | int]] = []
     chance = random.Random(f"{sim.plan.seed}|{day}")  # noqa: S311 - Repeats with the seed.
     spoilt: set[str] = set()
-    for name in sim.plan.discrepancies:
+    for name in (name for name in sim.plan.discrepancies if name not in SHARE_DISCREPANCIES):
         kind = "退款" if name == "refund_missing" else "交易"
         places = [at for at, row in enumerate(rows) if row.kind == kind and row.out_trade_no not in spoilt]
         if places:
@@ -123,17 +130,35 @@ def trade_file(rows: Sequence[Row], seller_id: str, day: date) -> bytes:
     return zipped({f"{name}.csv": _text(table), f"{name}(汇总).csv": _text(summary)})
 
 
-def _flow_file(sim: Simulator, seller_id: str, day: date) -> bytes:
-    moves = [move for move in _moves(sim, seller_id) if move[0].astimezone(CHINA).date() <= day]
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One movement of the merchant's balance; fen, below zero for money out."""
+
+    at: datetime
+    row: Row
+    fen: int
+    kind: str
+    again: int = 0
+
+    @property
+    def number(self) -> str:
+        """The platform's number of the movement: the same one in every file."""
+        told = f"{self.row.trade_no}|{self.row.number}|{self.kind}|{self.again}".encode()
+        stamp = self.at.astimezone(CHINA).strftime("%Y%m%d")
+        return stamp + f"{int.from_bytes(hashlib.sha256(told).digest()[:8], 'big') % 10**12:012}"
+
+
+def _flow_bill(sim: Simulator, seller_id: str, day: date) -> bytes | None:
+    """The movements of a day with the balance after each; a wrong one changes no balance that follows."""
+    balance = sum(move.fen for move in _moves(sim, seller_id) if move.at.astimezone(CHINA).date() < day)
+    moves, _ = day_moves(sim, seller_id, day)
+    if not moves:
+        return None
     lines: list[str] = []
-    into: list[int] = []
-    out: list[int] = []
-    balance = 0
-    for at, row, fen, kind in moves:
-        balance += fen
-        if at.astimezone(CHINA).date() == day:
-            (into if fen >= 0 else out).append(fen)
-            lines.append(_flow_line(row, at, fen, kind, balance))
+    for move in moves:
+        balance += move.fen
+        lines.append(_flow_line(move, balance))
+    out, into = [move.fen for move in moves if move.fen < 0], [move.fen for move in moves if move.fen >= 0]
     text = [
         *_head("账务明细", seller_id, day),
         FLOW_COLUMNS,
@@ -145,37 +170,71 @@ def _flow_file(sim: Simulator, seller_id: str, day: date) -> bytes:
     return zipped({f"{seller_id}0156_{day:%Y%m%d}_账务明细.csv": _text(text)})
 
 
-def _moves(sim: Simulator, seller_id: str) -> list[tuple[datetime, Row, int, str]]:
+def day_moves(sim: Simulator, seller_id: str, day: date) -> tuple[list[Move], list[dict[str, str | int]]]:
+    """The movements of a day, and what is wrong with those of shares where the plan wants that."""
+    moves = [move for move in _moves(sim, seller_id) if move.at.astimezone(CHINA).date() == day]
+    planted: list[dict[str, str | int]] = []
+    chance = random.Random(f"{sim.plan.seed}|shares|{day}")  # noqa: S311 - Repeats with the seed.
+    spoilt: set[str] = set()
+    for name in (name for name in sim.plan.discrepancies if name in SHARE_DISCREPANCIES):
+        kind = "退分账" if name == "share_return_missing" else "分账"
+        places = [at for at, move in enumerate(moves) if move.kind == kind and move.row.out_trade_no not in spoilt]
+        if places:
+            at = chance.choice(places)
+            move = moves[at]
+            planted.append({"kind": name, "out_trade_no": move.row.out_trade_no, "amount": -move.fen})
+            spoilt.add(move.row.out_trade_no)
+            moves[at : at + 1] = _planted_share(name, move)
+    return moves, planted
+
+
+def _planted_share(name: str, move: Move) -> list[Move]:
+    row = move.row
+    match name:
+        case "share_extra":
+            stranger = replace(row, trade_no=f"{row.trade_no[:-1]}X", out_trade_no=f"X{row.out_trade_no[1:]}")
+            return [move, replace(move, row=stranger)]
+        case "share_duplicate":
+            return [move, move]
+        case "share_amount":
+            return [replace(move, fen=move.fen - 1)]
+        case _:
+            return []
+
+
+def _moves(sim: Simulator, seller_id: str) -> list[Move]:
     """Every movement of the merchant's balance: payments, their fees, refunds and shares."""
-    found: list[tuple[datetime, Row, int, str]] = []
+    found: list[Move] = []
     for row in _true(sim, seller_id):
-        found.append((row.at, row, row.receipt, "在线支付" if row.kind == "交易" else "交易退款"))
+        found.append(Move(row.at, row, row.receipt, "在线支付" if row.kind == "交易" else "交易退款"))
         if row.fee:
-            found.append((row.at, row, row.fee, "收费"))
+            found.append(Move(row.at, row, row.fee, "收费"))
     for trade in sim.book.trades():
         if trade.seller_id == seller_id and trade.paid_at is not None:
             paid = _payment(sim, trade, trade.paid_at)
-            for split in trade.splits:
-                for part in (part for part in split.parts if not part.error):
-                    given = part.payer == seller_id
-                    word = "分账" if given else "退分账"
-                    found.append((split.done_at, paid, -part.amount if given else part.amount, word))
-    return sorted(found, key=lambda move: move[0])
+            moved = [(split, part) for split in trade.splits for part in split.parts if not part.error]
+            for again, (split, part) in enumerate(moved):
+                given = part.payer == seller_id
+                fen = -part.amount if given else part.amount
+                if split.done_at <= sim.clock.now():
+                    found.append(Move(split.done_at, paid, fen, "分账" if given else "退分账", again))
+    return sorted(found, key=lambda move: move.at)
 
 
-def _flow_line(row: Row, at: datetime, fen: int, kind: str, balance: int) -> str:
+def _flow_line(move: Move, balance: int) -> str:
+    row = move.row
     cells = [
-        f"{new_number(at, 20)}\t",
+        f"{move.number}\t",
         f"{row.trade_no}\t",
         f"{row.number or row.out_trade_no}\t",
         row.subject,
-        wire_time(at),
+        wire_time(move.at),
         "pay***@sandbox.com\t",
-        yuan(fen) if fen >= 0 else "",
-        yuan(fen) if fen < 0 else "",
+        yuan(move.fen) if move.fen >= 0 else "",
+        yuan(move.fen) if move.fen < 0 else "",
         yuan(balance),
         "支付宝",
-        kind,
+        move.kind,
         "",
     ]
     return ",".join(cells)

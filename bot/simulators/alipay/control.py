@@ -172,8 +172,8 @@ async def _console_refund(sim: Simulator, request: web.Request, facts: Facts) ->
 async def _discrepancies(sim: Simulator, request: web.Request, _: Facts) -> Facts:
     """What is planted in the trade bill of ?day= for ?seller_id= (the first application's where it is left out)."""
     seller = request.query.get("seller_id") or sim.plan.applications[0].seller_id
-    planted = bills.trade_rows(sim, seller, date.fromisoformat(request.query.get("day", "")))[1]
-    return {"planted": planted}
+    day = date.fromisoformat(request.query.get("day", ""))
+    return {"planted": [*bills.trade_rows(sim, seller, day)[1], *bills.day_moves(sim, seller, day)[1]]}
 
 
 async def _accept(sim: Simulator, request: web.Request, facts: Facts) -> Facts:

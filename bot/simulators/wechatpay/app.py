@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from aiohttp import web
 
 from bot.simulators.clock import Clock
-from bot.simulators.wechatpay import bills, codes, crypto, orders, papay, refunds, sharing
+from bot.simulators.wechatpay import bills, codes, crypto, orders, papay, refunds, sharebills, sharing
 from bot.simulators.wechatpay.book import wire_time
 from bot.simulators.wechatpay.control import control_routes
 from bot.simulators.wechatpay.control_faculties import TABLE as FACULTY_TABLE
@@ -52,6 +52,7 @@ def _api() -> list[tuple[str, str, Operation]]:
         *_paying("/v3/pay/transactions", partner=False),
         *_paying("/v3/pay/partner/transactions", partner=True),
         *_sharing("/v3/profitsharing"),
+        ("GET", "/v3/profitsharing/bills", lambda s, c, r: sharebills.share_bill(s, shelf, c)),
         *_contracts("", "/v3/papay/contracts", partner=False),
         *_contracts("/partner", "/v3/partner-papay/contracts", partner=True),
         ("POST", refund, lambda s, c, r: refunds.create(s, c)),
@@ -59,6 +60,7 @@ def _api() -> list[tuple[str, str, Operation]]:
         ("GET", "/v3/certificates", _certificates),
         ("GET", "/v3/bill/tradebill", lambda s, c, r: bills.trade_bill(s, shelf, c)),
         ("GET", "/v3/bill/fundflowbill", lambda s, c, r: bills.fund_flow_bill(s, shelf, c)),
+        ("GET", "/v3/bill/sub-merchant-fundflowbill", lambda s, c, r: bills.sub_fund_flow_bill(s, shelf, c)),
         ("GET", "/v3/billdownload/file", lambda s, c, r: bills.download(s, shelf, c)),
     ]
 

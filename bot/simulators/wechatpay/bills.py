@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from bot.simulators.wechatpay import crypto
 from bot.simulators.wechatpay.book import CHINA, Order, Refund, RefundState
 from bot.simulators.wechatpay.core import Simulator
 from bot.simulators.wechatpay.discrepancies import Discrepancy, draw, spoil
@@ -86,10 +87,10 @@ async def trade_bill(sim: Simulator, shelf: Shelf, call: Call) -> Answer:
     kind = query.get("bill_type", "ALL")
     if kind not in BILL_TYPES:
         raise bad_field("bill_type", kind, "枚举值不正确", "query")
-    day = _day(sim, query["bill_date"])
+    day = bill_day(sim, query["bill_date"])
     rows = [row for row in _rows(sim, call.merchant.mchid, day, sub) if kind == "ALL" or _is(row, kind)]
     content = trade_csv(rows, kind, lambda row: drawn(sim, row))
-    return _offer(sim, shelf, call, content, query.get("tar_type"), empty=not rows)
+    return offer(sim, shelf, call, content, query.get("tar_type"), empty=not rows)
 
 
 async def fund_flow_bill(sim: Simulator, shelf: Shelf, call: Call) -> Answer:
@@ -97,11 +98,49 @@ async def fund_flow_bill(sim: Simulator, shelf: Shelf, call: Call) -> Answer:
     query = call.only_query(("bill_date",), ("account_type", "tar_type"))
     if (account := query.get("account_type", "BASIC")) not in ACCOUNT_TYPES:
         raise bad_field("account_type", account, "枚举值不正确", "query")
-    day = _day(sim, query["bill_date"])
+    day = bill_day(sim, query["bill_date"])
     every = flows(sim, call.merchant.mchid) if account == "BASIC" else []
     chosen = [flow for flow in every if flow.moment.date() == day]
     balance = sum(flow.fen for flow in every if flow.moment.date() < day)
-    return _offer(sim, shelf, call, flow_csv(chosen, balance), query.get("tar_type"), empty=not chosen)
+    return offer(sim, shelf, call, flow_csv(chosen, balance), query.get("tar_type"), empty=not chosen)
+
+
+async def sub_fund_flow_bill(sim: Simulator, shelf: Shelf, call: Call) -> Answer:
+    """GET /v3/bill/sub-merchant-fundflowbill?sub_mchid=&bill_date=&account_type=&algorithm=: in encrypted parts."""
+    query = call.only_query(("sub_mchid", "bill_date", "account_type", "algorithm"), ("tar_type",))
+    sub = check_sub(call, query["sub_mchid"]).mchid
+    if query["algorithm"] != "AEAD_AES_256_GCM":
+        raise bad_field("algorithm", query["algorithm"], "枚举值不正确", "query")
+    if query["account_type"] not in ACCOUNT_TYPES:
+        raise bad_field("account_type", query["account_type"], "枚举值不正确", "query")
+    day = bill_day(sim, query["bill_date"])
+    every = flows(sim, call.merchant.mchid, sub) if query["account_type"] == "BASIC" else []
+    chosen = [flow for flow in every if flow.moment.date() == day]
+    if not chosen:
+        raise ApiError(400, "NO_STATEMENT_EXIST", "账单文件不存在")
+    content = flow_csv(chosen, sum(flow.fen for flow in every if flow.moment.date() < day))
+    if query.get("tar_type") == "GZIP":
+        content = gzip.compress(content, mtime=0)
+    size = -(-len(content) // sim.plan.bill_parts)
+    pieces = [content[at : at + size] for at in range(0, len(content), size)]
+    parts = [_sealed_part(sim, shelf, call, number, piece) for number, piece in enumerate(pieces, 1)]
+    return Answer(facts={"download_bill_count": len(parts), "download_bill_list": parts[::-1]})
+
+
+def _sealed_part(sim: Simulator, shelf: Shelf, call: Call, number: int, piece: bytes) -> dict[str, object]:
+    key, nonce = secrets.token_hex(16), secrets.token_hex(8)
+    token = shelf.put(
+        crypto.encrypt_file(key, nonce=nonce, plain=piece),
+        sim.clock.now() + timedelta(seconds=sim.plan.download_seconds),
+    )
+    return {
+        "bill_sequence": number,
+        "download_url": f"{call.base_url}/v3/billdownload/file?token={token}",
+        "encrypt_key": crypto.sealed(call.merchant.public_key_pem, key),
+        "hash_type": "SHA1",
+        "hash_value": hashlib.sha1(piece, usedforsecurity=False).hexdigest(),
+        "nonce": nonce,
+    }
 
 
 async def download(sim: Simulator, shelf: Shelf, call: Call) -> Answer:
@@ -145,7 +184,7 @@ def trade_csv(rows: Sequence[Row], kind: str, wrong: Callable[[Row], str] = lamb
         return sum((Decimal(line[head.index(name)]) for line in lines), Decimal()) if name in head else Decimal()
 
     sums = [str(len(lines)), *(f"{total(name):.{places}f}" for name, places in SUMMED)]
-    return _csv(head, lines, SUMS, sums)
+    return csv_bytes(head, lines, SUMS, sums)
 
 
 def flow_csv(chosen: Iterable[Flow], balance: int) -> bytes:
@@ -164,7 +203,7 @@ def flow_csv(chosen: Iterable[Flow], balance: int) -> bytes:
         str(len(spending)),
         yuan(sum(spending)),
     ]
-    return _csv(FLOW_HEAD.split(","), cells, FLOW_SUMS, sums)
+    return csv_bytes(FLOW_HEAD.split(","), cells, FLOW_SUMS, sums)
 
 
 def _cells(row: Row, kind: str) -> list[str]:
@@ -219,7 +258,7 @@ def _stamp(moment: datetime | None) -> str:
     return moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
 
-def _csv(head: Sequence[str], rows: Iterable[Sequence[str]], sum_head: str, sums: Sequence[str]) -> bytes:
+def csv_bytes(head: Sequence[str], rows: Iterable[Sequence[str]], sum_head: str, sums: Sequence[str]) -> bytes:
     text = [",".join(head)]
     # Nothing is quoted: a comma in a value is what real files contain too, behind its backtick.
     text += [",".join("`" + cell.replace("\n", " ").replace("\r", " ") for cell in row) for row in rows]
@@ -253,7 +292,7 @@ def _all_rows(sim: Simulator, mchid: str) -> Iterator[Row]:
                 yield Row(order, refund, Decimal(), rate)
 
 
-def _day(sim: Simulator, text: str) -> date:
+def bill_day(sim: Simulator, text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -267,7 +306,7 @@ def _day(sim: Simulator, text: str) -> date:
     return day
 
 
-def _offer(sim: Simulator, shelf: Shelf, call: Call, content: bytes, tar_type: str | None, *, empty: bool) -> Answer:
+def offer(sim: Simulator, shelf: Shelf, call: Call, content: bytes, tar_type: str | None, *, empty: bool) -> Answer:
     if tar_type not in (None, "GZIP"):
         raise bad_field("tar_type", tar_type, "枚举值不正确", "query")
     if empty:

@@ -4,7 +4,7 @@ from datetime import date
 
 from aiohttp import web
 
-from bot.simulators.wechatpay import bills, codes, papay
+from bot.simulators.wechatpay import bills, codes, papay, sharebills
 from bot.simulators.wechatpay.book import CHINA
 from bot.simulators.wechatpay.contracts import Contract
 from bot.simulators.wechatpay.control import Facts, Misused, Table, order_facts, order_of, page
@@ -60,7 +60,8 @@ async def _discrepancies(sim: Simulator, request: web.Request, _: Facts) -> Fact
     mchid = request.query.get("mchid", sim.plan.merchants[0].mchid)
     today = sim.clock.now().astimezone(CHINA).date()
     day = date.fromisoformat(request.query.get("bill_date", today.isoformat()))
-    rows = [found.describe() for found in bills.discrepancies(sim, mchid, day)]
+    planted = [*bills.discrepancies(sim, mchid, day), *sharebills.discrepancies(sim, mchid, day)]
+    rows = [found.describe() for found in planted]
     return page("discrepancies", rows, request)
 
 

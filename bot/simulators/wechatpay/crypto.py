@@ -83,6 +83,17 @@ def encrypt(apiv3_key: str, *, nonce: str, associated_data: str, plain: bytes) -
     return base64.b64encode(sealed).decode()
 
 
+def encrypt_file(key: str, *, nonce: str, plain: bytes) -> bytes:
+    """A file as AEAD_AES_256_GCM leaves it: ciphertext and tag, in bytes, with no associated data."""
+    return AESGCM(key.encode()).encrypt(nonce.encode(), plain, b"")
+
+
+def sealed(public_key_pem: str, text: str) -> str:
+    """Base64 of RSA-OAEP with SHA-1 over a text, for whoever holds the private half."""
+    scheme = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303
+    return base64.b64encode(_public(public_key_pem).encrypt(text.encode(), scheme)).decode()
+
+
 def opened(private_pem: str, sealed: str) -> str | None:
     """The text behind base64 of RSA-OAEP with SHA-1, None where it does not open under this key."""
     scheme = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303

@@ -1,4 +1,4 @@
-"""What is wrong with a trade bill on purpose: drawn from the plan's seed, so that a run can be judged afterwards."""
+"""What is wrong with a bill on purpose: drawn from the plan's seed, so that a run can be judged afterwards."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +14,11 @@ class Discrepancy:
     kind: str
     out_trade_no: str
     out_refund_no: str = ""
+    out_order_no: str = ""  # Of a share's line: the number that the merchant gave to the share or to its return.
 
     def describe(self) -> dict[str, str]:
-        return {"kind": self.kind, "out_trade_no": self.out_trade_no, "out_refund_no": self.out_refund_no}
+        facts = {"kind": self.kind, "out_trade_no": self.out_trade_no, "out_refund_no": self.out_refund_no}
+        return facts | ({"out_order_no": self.out_order_no} if self.out_order_no else {})
 
 
 def draw(rates: Mapping[str, float], seed: int, number: str) -> str:

@@ -50,9 +50,9 @@ def fee_of(fen: int, basis_points: int) -> Decimal:
     return (Decimal(fen) * basis_points / 1_000_000).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def flows(sim: Simulator, mchid: str) -> list[Flow]:
-    """Every movement of a merchant's own account, oldest first; a sub-merchant's money is not on it."""
-    orders = [order for order in sim.book.orders() if order.mchid == mchid and not order.sub_mchid]
+def flows(sim: Simulator, mchid: str, sub_mchid: str = "") -> list[Flow]:
+    """Every movement of one account, oldest first: a merchant's own, or that of one of its sub-merchants."""
+    orders = [order for order in sim.book.orders() if (order.mchid, order.sub_mchid or "") == (mchid, sub_mchid)]
     every = [flow for order in orders for flow in _of_order(sim, order)]
     every += [flow for share in sim.shares.every() if share.order in orders for flow in _of_share(share)]
     return sorted(every, key=lambda flow: flow.moment)

@@ -96,11 +96,12 @@ class WeChatPayPlan:
     share_basis_points: int = 3000  # what of a payment may be shared at most
     deduct_seconds: float = 5.0
     deduct_needs_notice: bool = True
-    # Probability of each discrepancy by line of the trade bill (discrepancies.py), drawn with the seed.
+    # Probability of each discrepancy by line of the bills of trades and shares (discrepancies.py), with the seed.
     bill_discrepancies: Mapping[str, float] = field(default_factory=dict)
     fee_basis_points: int = 60
     bills_at_once: bool = True  # otherwise a day's bill appears at 10:00 of the next day
     download_seconds: float = 300.0
+    bill_parts: int = 1  # into how many files an encrypted bill is cut
     h5_page: str = "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb"
     default_openid: str = "oSimulatedPayer0000000000001"
     journal: str | None = None

@@ -54,7 +54,8 @@ statement_lines = table(
     sa.Column("statement_id", sa.Text, primary_key=True),
     sa.Column("line_no", Int, primary_key=True, autoincrement=False),
     text("kind"),
-    # What our own books know the line by: out_trade_no, or out_refund_no (refund_id where there is none).
+    # What our own books know the line by: out_trade_no, out_refund_no (refund_id where there is none), or what a bill
+    # tells of a share: out_order_no, out_return_no, else the out_trade_no of its payment.
     text("number"),
     text("out_trade_no"),
     text("transaction_id"),
@@ -68,7 +69,7 @@ statement_lines = table(
     text("outcome"),
     text("vendor_state"),
     moment("at"),
-    one_of("kind", "payment", "refund", "reversal"),
+    one_of("kind", "payment", "refund", "reversal", "share", "share_returned"),
     one_of("outcome", "done", "pending", "failed"),
     sa.Index(None, "number", "statement_id"),
     sa.Index(None, "transaction_id"),
@@ -164,7 +165,7 @@ recon_differences = table(
     moment("found_at"),
     moment("changed_at"),
     one_of("state", "pooled", "open", "working", "explained", "paired", "void"),
-    one_of("measure", "payment", "refund", "reversal", "flow", "arrival"),
+    one_of("measure", "payment", "refund", "reversal", "share", "share_returned", "flow", "arrival"),
     sa.Index(None, "gateway", "account", "day"),
     sa.Index(
         "ix_recon_differences_unresolved",

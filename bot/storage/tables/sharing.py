@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from bot.storage.tables.base import fen, key, moment, number, one_of, sealed, table, text
 
 _ACTIVE: Final = "state = 'active'"
+_GIVEN: Final = "succeeded_at IS NOT NULL"
 
 # One version of who gets what of a merchant's payments, or of those for one item (``item_id`` empty: of all others).
 share_rules = table(
@@ -78,6 +79,7 @@ shares = table(
     moment("changed_at"),
     one_of("state", "planned", "sent", "unknown", "unfreezing", "stuck", "done"),
     sa.Index(None, "order_id"),
+    sa.Index(None, "out_trade_no"),
     sa.Index(None, "merchant_id", "created_at"),
     sa.Index(None, "next_query_at"),
     sa.Index(None, "trace_id"),
@@ -95,9 +97,12 @@ share_parts = table(
     text("state"),
     text("reason", default=""),
     moment("changed_at"),
+    # When the gateway says that the receiver was given it: its bill of that day lists it.
+    moment("succeeded_at", null=True),
     one_of("state", "pending", "succeeded", "failed"),
     sa.UniqueConstraint("share_id", "receiver"),
     sa.Index(None, "state", "changed_at"),
+    sa.Index("ix_share_parts_given", "succeeded_at", sqlite_where=sa.text(_GIVEN), postgresql_where=sa.text(_GIVEN)),
 )
 
 share_returns = table(
@@ -116,9 +121,11 @@ share_returns = table(
     text("trace_id"),
     moment("created_at"),
     moment("changed_at"),
+    moment("succeeded_at", null=True),
     one_of("state", "planned", "sent", "unknown", "succeeded", "failed", "replaced", "waived"),
     sa.Index(None, "share_id"),
     sa.Index(None, "part_id"),
     sa.Index(None, "next_query_at"),
     sa.Index(None, "trace_id"),
+    sa.Index("ix_share_returns_given", "succeeded_at", sqlite_where=sa.text(_GIVEN), postgresql_where=sa.text(_GIVEN)),
 )

@@ -82,7 +82,8 @@ class AlipayFaculties(AlipayRig):
         self.will_refuse("isp.bill_not_exist")
 
     def will_say_no_statement(self) -> None:
-        self.will_refuse("isp.bill_not_exist")
+        for _ in ("trades", "shares"):
+            self.will_refuse("isp.bill_not_exist")
 
     def spoiled_flows(self, day: date) -> Iterator[tuple[str, Callable[[], None]]]:
         moved = [(fen, word) for _, fen, word in FLOWS]

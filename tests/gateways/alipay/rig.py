@@ -10,7 +10,7 @@ from bot.kernel.clock import ManualClock
 from bot.outside.http import Answer, NoAnswer
 from bot.payments.facts import ChargeRef, NewCharge, NewRefund, RawNotice, RefundRef, RefundState, Way
 from tests.gateways.alipay import platform
-from tests.gateways.alipay.bills import trade_file
+from tests.gateways.alipay.bills import flow_file, trade_file
 from tests.gateways.rig import ScriptedHttp, Sent
 
 ACCOUNT = "main"
@@ -189,7 +189,8 @@ class AlipayRig:
     def will_give_statement(self, day: date) -> int:
         file, count = trade_file(payments=5, refunds=2, day=day)
         self.will_give_file(file)
-        return count
+        self.will_give_file(flow_file([(10_000, "在线支付"), (-1_000, "分账"), (100, "退分账"), (7, "分账")], day))
+        return count + 2
 
     def notice(self, fields: dict[str, str], signer: str = "alipay") -> RawNotice:
         """A notice over these fields, genuine unless another signs."""

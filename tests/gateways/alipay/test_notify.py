@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.gateways.alipay.notify import decoded
-from bot.payments.facts import ContractFact, ContractState, Notice, PaidFact, RawNotice, Unverified, Way
+from bot.payments.facts import ContractFact, ContractState, Notice, PaidFact, RawNotice, RefundedSum, Unverified, Way
 from tests.gateways.alipay import platform
 from tests.gateways.alipay.rig import ACCOUNT, AlipayRig
 
@@ -105,11 +105,16 @@ def test_a_trade_in_another_state_is_only_recorded(rig: AlipayRig, status: str) 
     assert fact(rig, trade_status=status) is None
 
 
-def test_a_refunds_notice_is_recorded_and_never_taken_for_a_payment_or_its_amount(rig: AlipayRig) -> None:
+def test_a_refunds_notice_is_never_taken_for_a_payment_or_for_a_refund_of_its_amount(rig: AlipayRig) -> None:
     """``refund_fee`` is the sum of all refunds of the trade: the second of two parts would be booked as both."""
-    for changes in ({"out_biz_no": "R2"}, {"gmt_refund": "2026-11-24 04:00:00.320"}):
-        outcome = read(rig, fields(rig, refund_fee="3.45", **changes))
+    outcome = read(rig, fields(rig, refund_fee="3.45", out_biz_no="R2"))
+    assert isinstance(outcome, Notice)
+    told = fields(rig)
+    assert outcome.fact == RefundedSum(told["out_trade_no"], "R2", 345, told["seller_id"])
+    assert outcome.kind == "trade_status_sync.REFUND"
 
+    for changes in ({"gmt_refund": "2026-11-24 04:00:00.320", "refund_fee": "3.45"}, {"out_biz_no": "R2"}):
+        outcome = read(rig, fields(rig, **changes))
         assert isinstance(outcome, Notice)
         assert (outcome.fact, outcome.kind) == (None, "trade_status_sync.REFUND")
 

@@ -14,7 +14,9 @@ from bot.payments.facts import (
     Missing,
     Notice,
     Paid,
+    RefundedSum,
     RefundFact,
+    RefundRef,
     RefundState,
     Unknown,
     Unverified,
@@ -62,7 +64,8 @@ async def test_the_whole_purchase(any_shop: Shop) -> None:
     assert await shop.refund_query(shop.refund(charge, 850)) == asked
     told = await shop.notice(1)
     assert isinstance(told, Notice)
-    assert (told.kind, told.fact) == ("trade_status_sync.REFUND", None)
+    assert told.kind == "trade_status_sync.REFUND"
+    assert told.fact == RefundedSum(charge.out_trade_no, "R1000000001", 850, merchant)
     assert await shop.query(charge) == queried, "a trade refunded in part stays paid"
 
     day = business_day(paid.paid_at)
@@ -78,6 +81,26 @@ async def test_the_whole_purchase(any_shop: Shop) -> None:
         ("fee", -77, 12_773),
         ("refund", -850, 11_923),
     ]
+
+
+async def test_a_refund_of_the_console_is_found_by_its_notice_whatever_it_was(shop: Shop) -> None:
+    """The sum of both refunds is told; what the second one was the query tells to who does not know it."""
+    charge = shop.charge()
+    await shop.paid(charge)
+    await shop.refunded(charge, 850)
+    asked = {"out_trade_no": charge.out_trade_no, "amount": 400}
+    await shop.rig.control("POST", "console_refund", asked)
+    told = await shop.notice(2)
+    assert isinstance(told, Notice)
+    assert isinstance(told.fact, RefundedSum)
+    assert told.fact.so_far == 1_250
+    number = told.fact.out_refund_no
+    found = await shop.gateway.refund_query(RefundRef(number, charge.out_trade_no, "main", None))
+
+    assert isinstance(found, RefundFact)
+    assert (found.out_refund_no, found.amount, found.state) == (number, 400, RefundState.SUCCEEDED)
+    wrong = RefundRef(number, charge.out_trade_no, "main", 1_250)
+    assert await shop.gateway.refund_query(wrong) == Unknown("answer_about_another")
 
 
 async def test_a_code_is_no_trade_before_it_is_scanned(shop: Shop) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from bot.kernel.clock import business_day
 from bot.kernel.errors import BadRequest
 from bot.kernel.masking import Secret
 from bot.payments.facts import (
@@ -149,14 +150,19 @@ async def test_money_is_shared_taken_back_and_set_free(shop: Shop) -> None:
         fact = await sharing.share(share)
         assert isinstance(fact, ShareFact)
         assert fact.done
-        assert fact.parts == (replace(part, description="", state=PartState.SUCCEEDED),)
+        told = tuple(replace(each, at=None) for each in fact.parts)
+        assert told == (replace(part, description="", state=PartState.SUCCEEDED),)
+        assert all(each.at is not None for each in fact.parts)
     assert await sharing.share_query(ShareRef("S9", charge.out_trade_no, paid.transaction_id, "main")) == Missing()
     refused = await shop.gateway.refund(shop.refund(charge, 12_850))
     assert isinstance(refused, Declined), "a share is taken back first"
 
     back = NewShareReturn("B1", "S1", charge.out_trade_no, "main", receiver, 1_000)
-    assert await sharing.take_back(back) == ShareReturnFact("B1", PartState.SUCCEEDED, 1_000)
-    assert await sharing.take_back_query(back) == ShareReturnFact("B1", PartState.SUCCEEDED, 1_000)
+    for ask in (sharing.take_back, sharing.take_back_query):
+        came = await ask(back)
+        assert isinstance(came, ShareReturnFact)
+        assert came.at is not None
+        assert replace(came, at=None) == ShareReturnFact("B1", PartState.SUCCEEDED, 1_000)
     too_much = replace(back, out_return_no="B2")
     assert await sharing.take_back(too_much) == ShareReturnFact("B2", PartState.FAILED, 1_000, "BALANCE_NOT_ENOUGH")
     rest = ShareRef("U1", charge.out_trade_no, paid.transaction_id, "main")
@@ -164,6 +170,51 @@ async def test_money_is_shared_taken_back_and_set_free(shop: Shop) -> None:
     assert isinstance(free, ShareFact)
     assert free.done
     assert isinstance(await sharing.share(replace(share, out_order_no="S3")), Unknown | Declined)
+
+
+async def shared(shop: Shop, numbers: tuple[str, ...]) -> None:
+    """Trades of which a part was given away, and some of it taken back."""
+    assert shop.gateway.sharing is not None
+    receiver = Receiver("merchant", "2088000000000777")
+    assert isinstance(await shop.gateway.sharing.add_receiver("main", receiver), Created)
+    for number in numbers:
+        charge = replace(shop.charge(number=number), share=True)
+        paid = await shop.paid(charge)
+        part = SharePart(receiver, 1_000, "平台服务费")
+        share = NewShare(f"S{number}", number, paid.transaction_id, "main", (part,), finish=False)
+        assert isinstance(await shop.gateway.sharing.share(share), ShareFact)
+        back = NewShareReturn(f"B{number}", f"S{number}", number, "main", receiver, 400)
+        assert isinstance(await shop.gateway.sharing.take_back(back), ShareReturnFact)
+
+
+@pytest.mark.parametrize(
+    ("planted", "given", "back"),
+    [
+        ((), [1_000, 1_000], [400, 400]),
+        (("share_missing",), [1_000], [400, 400]),
+        (("share_extra",), [1_000, 1_000, 1_000], [400, 400]),
+        (("share_amount",), [1_000, 1_001], [400, 400]),
+        (("share_duplicate",), [1_000, 1_000, 1_000], [400, 400]),
+        (("share_return_missing",), [1_000, 1_000], [400]),
+    ],
+)
+async def test_the_statement_has_what_was_shared_and_what_is_planted_in_it(
+    planted: tuple[str, ...], given: list[int], back: list[int]
+) -> None:
+    async with open_shop(discrepancies=planted) as shop:
+        await shared(shop, ("T1000000001", "T1000000002"))
+        day = business_day(shop.rig.sim.clock.now())
+        reads = [[line async for line in shop.gateway.statement("main", day)] for _ in range(2)]
+        told = (await shop.rig.control("GET", f"discrepancies?day={day}"))["planted"]
+
+    assert reads[0] == reads[1], "the same bill however often it is fetched"
+    lines = {kind: [line for line in reads[0] if line.kind == kind] for kind in ("share", "share_returned")}
+    assert sorted(line.amount for line in lines["share"]) == given
+    assert sorted(line.amount for line in lines["share_returned"]) == back
+    assert {line.out_trade_no for line in lines["share_returned"]} <= {"T1000000001", "T1000000002"}
+    assert [each["kind"] for each in told] == list(planted)
+    numbers = [line.refund_id for line in lines["share"]]
+    assert len(set(numbers)) == len(numbers) - (planted == ("share_duplicate",))
 
 
 async def test_a_contract_is_signed_used_and_ended(shop: Shop) -> None:

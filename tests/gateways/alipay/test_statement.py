@@ -166,17 +166,19 @@ async def test_names_without_a_flag_are_read_as_gbk(rig: AlipayFaculties) -> Non
 
     assert "业务明细".encode("gbk") in file
     rig.will_give_file(file)
+    rig.will_say_no_flows()
     assert len([line async for line in rig.gateway.statement("main", DAY)]) == 1
 
 
 async def test_the_file_is_fetched_over_tls_from_where_alipay_said(rig: AlipayFaculties) -> None:
     rig.will_give_statement(DAY)
     _ = [line async for line in rig.gateway.statement("main", DAY)]
-    asked, fetched = rig.http.sent
+    asked, fetched, asked_for_shares, _ = rig.http.sent
 
     assert platform.content(asked) == {"bill_type": "trade", "bill_date": "2026-11-22"}
     assert fetched.url == BILL_URL.replace("http:", "https:")
     assert fetched.limit == limits.FILE_MAX
+    assert platform.content(asked_for_shares) == {"bill_type": "signcustomer", "bill_date": "2026-11-22"}
 
 
 @pytest.mark.parametrize("hours", [0, 33])

@@ -83,6 +83,29 @@ def movement(number: int, day: date, name: str, kind: str, fen: int, *, note: st
     return line(time, *numbers, name, kind, way, yuan(abs(fen)), yuan(balance), "system", note, f"T{number:027d}")
 
 
+SHARE_COLUMNS = (
+    "分账时间,分账发起方,分账方,微信订单号,微信分账/回退单号,分账明细单号,商户分账/回退单号,订单金额,分账接收方,金额,业务类型,"
+    "处理状态,备注"
+)
+
+
+def share(number: int, day: date, *, kind: str = "分账", fen: int = 100, to: str = "1900000777", by: str = "") -> str:
+    """One line of a profit-sharing bill; ``by`` is who shared."""
+    by = by or "1900000109"
+    ids = (f"42000019{number:020d}", f"3008{number:024d}", f"3601{number:021d}", f"S{number:027d}")
+    return line(f"{day} 12:{number % 60:02d}:10", "1900000109", by, *ids, "10.00", to, yuan(fen), kind, "处理成功", "")
+
+
+def share_text(lines: list[str]) -> bytes:
+    return "\r\n".join(["\ufeff" + SHARE_COLUMNS, *lines, "总笔数,总金额", line(str(len(lines)), "0"), ""]).encode()
+
+
+def share_bill(day: date) -> tuple[bytes, int]:
+    """A bill of a share, of what was left to the merchant itself, and of a return; how many of them are movements."""
+    lines = [share(1, day), share(2, day, kind="解冻", to="1900000109"), share(3, day, kind="分账回退", fen=40)]
+    return share_text(lines), 2
+
+
 def flow_text(lines: list[str], amounts: list[int]) -> bytes:
     """A whole fund-flow file over these amounts, fen with their signs."""
     came, went = [fen for fen in amounts if fen > 0], [-fen for fen in amounts if fen < 0]

@@ -53,7 +53,8 @@ class WeChatPayFaculties(WeChatPayRig):
         return self._spoiled(bills.flow_bill(day), "资金流水总笔数")
 
     def will_say_no_statement(self) -> None:
-        self.will_refuse(400, "NO_STATEMENT_EXIST")
+        for _ in ("trades", "shares"):
+            self.will_refuse(400, "NO_STATEMENT_EXIST")
 
     def spoiled_statements(self, day: date) -> Iterator[tuple[str, Callable[[], None]]]:
         return self._spoiled(bills.bill(payments=2, refunds=1, day=day)[0], "总交易单数")

@@ -13,7 +13,7 @@ from bot.outside.http import Answer, NoAnswer
 from bot.payments.facts import ChargeRef, NewCharge, NewRefund, RawNotice, RefundRef, RefundState, Way
 from tests.gateways.rig import ScriptedHttp, Sent
 from tests.gateways.wechatpay import platform
-from tests.gateways.wechatpay.bills import bill
+from tests.gateways.wechatpay.bills import bill, share_bill
 
 ACCOUNT = "main"
 TOKENS = {
@@ -169,11 +169,13 @@ class WeChatPayRig:
             yield name, lambda answer=answer: self.http.then(answer, answer)  # type: ignore[misc]
 
     def will_give_statement(self, day: date) -> int:
-        text, count = bill(payments=5, refunds=2, day=day)
-        digest = hashlib.sha1(text, usedforsecurity=False).hexdigest()
-        url = "https://api.mch.weixin.qq.com/v3/billdownload/file?token=abc%2Bdef&tartype=gzip"
-        named = self.answer({"hash_type": "SHA1", "hash_value": digest, "download_url": url})
-        self.http.then(named, Answer(200, {}, gzip.compress(text)))
+        count = 0
+        for text, lines in (bill(payments=5, refunds=2, day=day), share_bill(day)):
+            digest = hashlib.sha1(text, usedforsecurity=False).hexdigest()
+            url = "https://api.mch.weixin.qq.com/v3/billdownload/file?token=abc%2Bdef&tartype=gzip"
+            named = self.answer({"hash_type": "SHA1", "hash_value": digest, "download_url": url})
+            self.http.then(named, Answer(200, {}, gzip.compress(text)))
+            count += lines
         return count
 
     def notice(self, body: bytes) -> RawNotice:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.gateways.wechatpay import statement
+from bot.gateways.wechatpay import sharebill, statement
 from bot.gateways.wechatpay.account import WeChatPayAccount
 from bot.kernel.errors import GatewayTrouble, Misconfigured
 from bot.outside.http import Answer
@@ -189,17 +189,24 @@ async def test_a_bill_is_asked_for_one_sub_merchant_and_holds_no_other(rig: WeCh
     mine = bills.payment(1, DAY).replace(f"`{platform.MCHID},`0,", f"`{SP},`{SUB},")
     text = bills.text([mine], 1, 100, 0)
     named = {"hash_type": "SHA1", "hash_value": bills.sha1(text), "download_url": URL}
+    shares = bills.share_text([bills.share(1, DAY, by=SUB)])
     rig.http.then(rig.answer(named), Answer(200, {}, gzip.compress(text)))
+    rig.http.then(rig.answer({**named, "hash_value": bills.sha1(shares)}), Answer(200, {}, shares))
 
-    assert len([line async for line in rig.gateway.statement(ACCOUNT, DAY)]) == 1
-    assert rig.http.sent[0].target.endswith(f"&tar_type=GZIP&sub_mchid={SUB}")
+    lines = [line async for line in rig.gateway.statement(ACCOUNT, DAY)]
+    assert [line.kind for line in lines] == ["payment", "share"]
+    for asked in (rig.http.sent[0], rig.http.sent[2]):
+        assert asked.target.endswith(f"&tar_type=GZIP&sub_mchid={SUB}")
     foreign = bills.text([mine.replace(SUB, "1900000333")], 1, 100, 0)
     with pytest.raises(GatewayTrouble):
         list(statement.read(foreign, SUB))
+    with pytest.raises(GatewayTrouble):
+        list(sharebill.read(bills.share_text([bills.share(1, DAY, by="1900000333")]), SUB))
 
 
 async def test_a_sub_merchants_flows_are_not_read_from_the_providers_bill(rig: WeChatPayFaculties) -> None:
+    rig.will_refuse(403, "NO_AUTH")
     assert rig.gateway.flows is not None
     with pytest.raises(GatewayTrouble):
         _ = [line async for line in rig.gateway.flows.lines(ACCOUNT, DAY)]
-    assert rig.http.sent == []
+    assert [sent.target.partition("?")[0] for sent in rig.http.sent] == ["/v3/bill/sub-merchant-fundflowbill"]

@@ -217,7 +217,9 @@ async def test_the_whole_life_of_a_share(shop: Shop) -> None:
 
     back = NewShareReturn("B1000000001", share.out_order_no, share.out_trade_no, "main", MERCHANT, 5_000, "退款")
     taken = await sharing.take_back(back)
-    assert taken == ShareReturnFact("B1000000001", PartState.SUCCEEDED, 5_000)
+    assert isinstance(taken, ShareReturnFact)
+    assert replace(taken, at=None) == ShareReturnFact("B1000000001", PartState.SUCCEEDED, 5_000)
+    assert taken.at is not None
     assert await sharing.take_back(back) == await sharing.take_back_query(back) == taken
     assert isinstance(await sharing.take_back(replace(back, out_return_no="B2", amount=15_001)), Declined)
 
@@ -229,6 +231,42 @@ async def test_the_whole_life_of_a_share(shop: Shop) -> None:
     assert [(line.kind, line.amount) for line in flows if line.kind.startswith("share")] == [
         ("share", -20_000), ("share", -1_000), ("share_returned", 5_000),
     ]  # fmt: skip
+    lines = [line async for line in shop.gateway.statement("main", TODAY)]
+    told = [(line.kind, line.out_order_no, line.amount) for line in lines if line.kind.startswith("share")]
+    assert sorted(told) == [
+        ("share", share.out_order_no, 1_000), ("share", share.out_order_no, 20_000),
+        ("share_returned", "B1000000001", 5_000),
+    ]  # fmt: skip
+    assert {line.at for line in lines if line.kind == "share"} == {part.at for part in done.parts}
+
+
+@pytest.mark.parametrize("kind", ["missing", "extra", "amount", "duplicate"])
+async def test_shares_that_differ_from_the_books_are_planted_and_named(kind: str) -> None:
+    async with opened(bill_discrepancies={kind: 1.0}) as shop:
+        assert shop.gateway.sharing is not None
+        share = await shop.shared()
+        for receiver in (MERCHANT, PERSON):
+            await shop.gateway.sharing.add_receiver("main", receiver)
+        await shop.gateway.sharing.share(share)
+        await shop.clock.advance(6)
+        text = shop.gateway.statement("main", TODAY)
+        # The trade is spoilt alike; a bill that lacks its only trade says nothing of shares either.
+        found = [line async for line in text if line.kind == "share"] if kind != "missing" else []
+        told = (await shop.rig.merchant.control("GET", "discrepancies?bill_date=2026-11-10"))["discrepancies"]
+
+    assert [(each["kind"], each["out_order_no"]) for each in told if "out_order_no" in each] == [
+        (kind, share.out_order_no),
+        (kind, share.out_order_no),
+    ]
+    ours = sum(line.amount for line in found if line.out_order_no == share.out_order_no)
+    every = sum(line.amount for line in found)
+    assert (ours, every) == {
+        "missing": (0, 0),
+        "extra": (21_000, 42_000),
+        "amount": (21_002, 21_002),
+        "duplicate": (42_000, 42_000),
+    }[kind]
+    assert len({line.refund_id for line in found}) == {"missing": 0, "extra": 3}.get(kind, 2)
 
 
 @pytest.mark.parametrize("mode", ["certificate", "public"])

@@ -163,11 +163,13 @@ def test_a_bill_in_another_form_is_refused(spoil: object) -> None:
 async def test_a_bill_is_asked_for_and_proven() -> None:
     rig, (text, count) = WeChatPayRig(), bills.bill(payments=3, refunds=2, day=DAY)
     script(rig, gzip.compress(text), text)
+    rig.will_refuse(400, "NO_STATEMENT_EXIST")
 
     assert len(await fetched(rig)) == count
     assert [sent.target for sent in rig.http.sent] == [
         "/v3/bill/tradebill?bill_date=2026-11-22&bill_type=ALL&tar_type=GZIP",
         "/v3/billdownload/file?token=abc",
+        "/v3/profitsharing/bills?bill_date=2026-11-22&tar_type=GZIP",
     ]
     assert rig.http.sent[1].limit == billfile.FILE_MAX
 
@@ -175,6 +177,7 @@ async def test_a_bill_is_asked_for_and_proven() -> None:
 async def test_a_bill_that_comes_unpacked_is_read_as_well() -> None:
     rig, (text, count) = WeChatPayRig(), bills.bill(payments=3, refunds=2, day=DAY)
     script(rig, text, text, hash_value=bills.sha1(text).upper())
+    rig.will_refuse(403, "NO_AUTH")
 
     assert len(await fetched(rig)) == count
 
@@ -204,7 +207,8 @@ async def test_no_line_of_an_unproven_file_is_given_out(spoil: str) -> None:
 
 async def test_a_day_without_trades_has_no_lines() -> None:
     rig = WeChatPayRig()
-    rig.will_refuse(400, "NO_STATEMENT_EXIST")
+    for _ in ("trades", "shares"):
+        rig.will_refuse(400, "NO_STATEMENT_EXIST")
 
     assert await fetched(rig) == []
 

@@ -79,6 +79,14 @@ def refund_line(number: str, amount: int = 300, *, of: str = "T1", **more: Any) 
     return wanted if "fee" in more else replace(wanted, fee=RATE.of_refund(wanted.amount))
 
 
+def share_line(number: str, amount: int = 100, **more: Any) -> StatementLine:
+    """A line of a share, with a number of the gateway's own for each."""
+    moment = more.pop("at", at())
+    told = {"refund_id": f"d-{number}-{amount}", "out_order_no": number, **more}
+    wanted = StatementLine("share", "", f"tx-{number}", amount, "CNY", "SUCCESS", moment)
+    return replace(wanted, **told)
+
+
 @dataclass(slots=True)
 class Books:
     """Rows to be put into the books at once."""
@@ -87,6 +95,16 @@ class Books:
     charges: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
     suspense: list[dict[str, Any]] = field(default_factory=list)
+    shares: list[dict[str, Any]] = field(default_factory=list)
+
+    def share(self, number: str, *amounts: int, **more: Any) -> None:
+        """A share whose parts were given; ``back`` are returns as (number, amount, moment)."""
+        moment = more.pop("at", at())
+        moments = more.pop("moments", [moment] * len(amounts))
+        states = more.pop("states", ["succeeded"] * len(amounts))
+        parts = list(zip(amounts, moments, states, strict=True))
+        self.charge(f"{number}T", 10_000, at=moment)
+        self.shares.append({"number": number, "parts": parts, "state": "done", "back": [], **more})
 
     def charge(self, number: str, amount: int = 1_000, **more: Any) -> None:
         moment = more.pop("at", at())
@@ -104,7 +122,7 @@ class Books:
         self.suspense.append({**row, **more})
 
     async def put(self, database: Database) -> None:
-        if self.charges or self.refunds or self.suspense:
+        if self.charges or self.refunds or self.suspense or self.shares:
             await database.effect(self._put)
 
     async def _put(self, tx: Tx) -> None:
@@ -132,6 +150,8 @@ class Books:
                 to_micros(row["at"]),
                 self.account,
             )
+        for row in self.shares:
+            await self._put_share(tx, row)
         for row in self.refunds:
             done = row["state"] == "succeeded"
             await tx.execute(
@@ -161,6 +181,45 @@ class Books:
                 row["currency"],
                 to_micros(row["at"]),
                 self.account,
+            )
+
+    async def _put_share(self, tx: Tx, row: dict[str, Any]) -> None:
+        number = row["number"]
+        await tx.execute(
+            "INSERT INTO shares (id, charge_id, order_id, merchant_id, gateway, gateway_account, out_trade_no, rules, "
+            "paid, out_order_no, out_finish_no, state, trace_id, created_at, changed_at) VALUES ($1, $2, 'ord_b', "
+            "'mer', 'scripted', $3, $4, '{}', 10000, $5, $6, $7, 'trc', 1, 1)",
+            f"shr_{number}",
+            f"chg_{number}T",
+            self.account,
+            f"{number}T",
+            number,
+            f"{number}U",
+            row["state"],
+        )
+        for place, (amount, moment, state) in enumerate(row["parts"]):
+            await tx.execute(
+                "INSERT INTO share_parts (id, share_id, position, receiver, rule_id, amount, state, changed_at, "
+                "succeeded_at) VALUES ($1, $2, $3, $4, 'rul', $5, $6, 1, $7)",
+                f"shp_{number}_{place}",
+                f"shr_{number}",
+                place,
+                f"r{place}",
+                amount,
+                state,
+                to_micros(moment) if state == "succeeded" else None,
+            )
+        for out_return_no, amount, moment in row["back"]:
+            await tx.execute(
+                "INSERT INTO share_returns (id, share_id, part_id, out_return_no, amount, state, trace_id, created_at, "
+                "changed_at, succeeded_at) VALUES ($1, $2, $3, $4, $5, $6, 'trc', 1, 1, $7)",
+                f"srt_{out_return_no}",
+                f"shr_{number}",
+                f"shp_{number}_0",
+                out_return_no,
+                amount,
+                "succeeded" if moment is not None else "sent",
+                to_micros(moment) if moment is not None else None,
             )
 
 

@@ -21,6 +21,8 @@ FAULTS = [
     ("share_sum_differs", "UPDATE shares SET rest = 0 WHERE state = 'planned'"),
     ("share_of_another", f"UPDATE shares SET paid = paid + 1 WHERE id = {DONE}"),
     ("share_of_another", f"UPDATE shares SET transaction_id = 'other' WHERE id = {DONE}"),
+    ("share_undated", f"UPDATE share_parts SET succeeded_at = NULL WHERE id = {PART}"),
+    ("share_undated", "UPDATE share_returns SET succeeded_at = 1 WHERE state = 'failed'"),
     ("share_over_cap", f"UPDATE share_parts SET amount = amount * 9 WHERE share_id = {DONE}"),
     ("share_inconsistent", f"UPDATE share_parts SET state = 'pending' WHERE id = {PART}"),
     ("share_inconsistent", f"UPDATE shares SET state = 'sent' WHERE id = {DONE}"),
