@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.commands.common import Commands, add_command
 from bot.dialogue.acts import Understanding
-from bot.dialogue.router import KeywordRouter
+from bot.dialogue.learned import LearnedRouter
 from bot.kernel.clock import SystemClock, business_day
 from bot.settings import ConfigFile
 from bot.wiring import scenes_of
@@ -23,7 +23,7 @@ async def _route(arguments: argparse.Namespace) -> int:
     _speak_utf8()
     clock = SystemClock()
     scenes = scenes_of(tuple(arguments.pack or ConfigFile().scene_packs))
-    router = KeywordRouter(tuple(scenes.values()), lambda: business_day(clock.now()))
+    router = LearnedRouter(tuple(scenes.values()), lambda: business_day(clock.now()))
     for line in sys.stdin:
         text = line.rstrip("\n")
         heard = router.understand(text)

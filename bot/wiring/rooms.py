@@ -16,10 +16,10 @@ from bot.dialogue.after import AfterSales
 from bot.dialogue.deductions import ChatDeductions
 from bot.dialogue.engine import Engine, Parts
 from bot.dialogue.event import Event
+from bot.dialogue.learned import LearnedRouter
 from bot.dialogue.lookups import LookupGuard
 from bot.dialogue.orders import ChatOrders
 from bot.dialogue.reply import Reply, Text
-from bot.dialogue.router import KeywordRouter
 from bot.dialogue.scene import Scene
 from bot.dialogue.session import Sessions
 from bot.dialogue.talk import Talk
@@ -159,7 +159,7 @@ def conversation(
 ) -> Engine:
     scenes = scenes_of(settings.file.scene_packs)
     public_url = settings.environment.public_url
-    router = KeywordRouter(tuple(scenes.values()), lambda: business_day(clock.now()))
+    router = LearnedRouter(tuple(scenes.values()), lambda: business_day(clock.now()))
     talk = Talk(router, scenes, AfterSales(database, vault, f"{public_url}/receipts"), f"{public_url}/cashier")
     return Engine(
         Parts(

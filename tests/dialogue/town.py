@@ -24,10 +24,10 @@ from bot.customers.identities import Identities
 from bot.dialogue.after import AfterSales
 from bot.dialogue.engine import Engine, Parts
 from bot.dialogue.event import Event, Happening, Said
+from bot.dialogue.learned import LearnedRouter
 from bot.dialogue.lookups import LookupGuard
 from bot.dialogue.orders import ChatOrders
 from bot.dialogue.reply import HandOff, Reply, Text
-from bot.dialogue.router import KeywordRouter
 from bot.dialogue.scene import Agreement, Scene
 from bot.dialogue.session import Sessions
 from bot.dialogue.talk import Talk
@@ -341,7 +341,7 @@ def _built(
     notes = Notes()
     deductions = Agreed()
     table = {scene.key: scene for scene in scenes}
-    router = KeywordRouter(tuple(scenes), lambda: business_day(clock.now()))
+    router = LearnedRouter(tuple(scenes), lambda: business_day(clock.now()))
     engine = Engine(
         Parts(
             sessions=Sessions(sessions_store, vault, clock),

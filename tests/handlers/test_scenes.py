@@ -9,7 +9,7 @@ from bot.channels.official.menu import default_menu
 from bot.demo.sample import ITEMS
 from bot.dialogue.acts import SCENES as KNOWN
 from bot.dialogue.acts import Act
-from bot.dialogue.router import KeywordRouter
+from bot.dialogue.learned import LearnedRouter
 from bot.dialogue.scene import Scene
 from bot.dialogue.shapes.amount import AMOUNT_STEPS
 from bot.dialogue.shapes.bill import BILL_STEPS
@@ -17,7 +17,7 @@ from bot.dialogue.topics import TOPICS
 from handlers import SCENES
 
 SHAPES = {"bill": BILL_STEPS, "amount": AMOUNT_STEPS}
-ROUTER = KeywordRouter(SCENES, lambda: date(2026, 11, 23))
+ROUTER = LearnedRouter(SCENES, lambda: date(2026, 11, 23))
 
 
 def test_each_scene_is_registered_once() -> None:
