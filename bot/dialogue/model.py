@@ -69,7 +69,7 @@ class Model:
         )
 
     def save(self, path: Path) -> None:
-        """Write the artefact; equal models give equal bytes."""
+        """Write the artefact; on one machine equal models give equal bytes."""
         about = {
             "features": features.VERSION,
             "acts": [act.value for act in ACTS],

@@ -183,10 +183,13 @@ def test_the_artefact_is_small_and_is_read_as_it_was_written(tmp_path: Path) -> 
     model.shipped().save(kept)
     again = Model.load(kept)
 
-    assert kept.read_bytes() == model.FILE.read_bytes()
+    # Not byte by byte: releases of Python write the frame of a zip file differently.
     assert model.FILE.stat().st_size < ARTEFACT_MAX
     assert again.places == model.shipped().places
-    assert np.array_equal(again.weights, model.shipped().weights)
+    for name in ("weights", "scale", "bias"):
+        assert np.array_equal(getattr(again, name), getattr(model.shipped(), name))
+    for name in ("temperatures", "threshold", "digest"):
+        assert getattr(again, name) == getattr(model.shipped(), name)
 
 
 def test_an_artefact_of_other_features_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
