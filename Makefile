@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Two processes, each with servers of its own; those that the environment names are one process's alone.
-TWICE := $(if $(TEST_REDIS_URL),,-n 2 --dist loadfile --no-loadscope-reorder)
+# Three processes, each with servers of its own, because one of them mostly waits; servers that the environment names
+# are one process's alone.
+BESIDE := $(if $(TEST_REDIS_URL),,-n 3 --dist loadfile --no-loadscope-reorder)
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -q -c constraints.txt
 NEEDS_PYTHON := Scenepay needs Python 3.11 or newer with venv: install it (on Debian or Ubuntu: apt-get install python3 python3-venv) or name one, for example make PYTHON=/usr/bin/python3.12 run
@@ -22,7 +23,7 @@ run: $(VENV)/.run ## Start the whole system in demo mode on http://127.0.0.1:808
 
 test: $(VENV)/.test ## Run every test on every engine; ARGS="-k word" runs some of them
 	@$(BIN)/python -m tests.services
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(TWICE) --all-engines)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(BESIDE) --all-engines)
 
 check: $(VENV)/.test ## Lint, types, floors and the quick tests, on SQLite alone
 	@$(BIN)/ruff check --quiet .
