@@ -192,6 +192,8 @@ class ItemDefinition(_Model):
     amount: AmountRule
     account: InputField | None = None
     fields: tuple[InputField, ...] = ()
+    # What customers call this item among the others of its scene: 一卡通, 住宿费.
+    words: tuple[Annotated[str, Field(min_length=1, max_length=12)], ...] = ()
     hours: Hours = Hours()
     outages: tuple[Outage, ...] = ()
     late_fee: LateFee | None = None

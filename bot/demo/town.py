@@ -11,11 +11,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from bot.demo.samples import SAMPLES
 from bot.simulators import alipay, bankapp, biller, unionpay, wechat, wechatpay
 from bot.simulators.clock import FactorClock
 
 HOST: Final = "127.0.0.1"
 ACCOUNT: Final = "demo"
+# The connector of the sample power company, which listens on a port of its own.
+POWER: Final = "power"
 OPENID: Final = "oDemoCustomer000000000000001"
 # What a browser says that is to be taken for the sample bank's app.
 BANK_APP: Final = "ExampleBank/"
@@ -49,7 +52,7 @@ async def open_town(public_url: str, codes: tuple[tuple[str, str], ...], *, fact
     Nothing in the application knows that these are simulators: it is given addresses and keys, as in a real case.
     """
     async with AsyncExitStack() as stack:
-        names = ("wechat", "webview", "wechatpay", "alipay", "unionpay", "bankapp", "biller")
+        names = ("wechat", "webview", "wechatpay", "alipay", "unionpay", "bankapp", "biller", "billers")
         listeners = {name: _listener(stack) for name in names}
         urls = {name: f"http://{HOST}:{each.getsockname()[1]}" for name, each in listeners.items()}
         credentials = wechatpay.generate_credentials(merchant_name=MERCHANT_NAME)
@@ -77,7 +80,7 @@ async def open_town(public_url: str, codes: tuple[tuple[str, str], ...], *, fact
         clock = FactorClock(factor)
         platform = wechat.make(plan, clock)
         pay_plan = replace(credentials.plan(faults_by_amount=False), default_openid=OPENID)
-        bill_plan = biller.BillerPlan(code="power", secret=connector_secret, faults_by_account=False)
+        bill_plan = biller.BillerPlan(code=POWER, secret=connector_secret, faults_by_account=False)
         apps = {
             "wechat": platform,
             "webview": wechat.make_webview(plan, clock, platform),
@@ -86,6 +89,7 @@ async def open_town(public_url: str, codes: tuple[tuple[str, str], ...], *, fact
             "unionpay": unionpay.make(others.unionpay.plan(faults_by_amount=False), clock),
             "bankapp": bankapp.make(others.bank.plan(faults_by_amount=False), clock),
             "biller": biller.make(bill_plan, clock),
+            "billers": _billers(connector_secret, clock),
         }
         for name, app in apps.items():
             await _serve(stack, app, listeners[name])
@@ -161,8 +165,31 @@ def _config(
             "bankapp": {"main": others.bank.settings(urls["bankapp"])},
         },
         "bank_apps": [BANK_APP],
-        "connectors": {"power": {"base_url": urls["biller"], "secret": connector_secret}},
+        "connectors": {
+            key: {
+                "base_url": urls["biller"] if key == POWER else f"{urls['billers']}/{key}",
+                "secret": connector_secret,
+            }
+            for key in _remote()
+        },
     }
+
+
+def _remote() -> Mapping[str, tuple[biller.Account, ...]]:
+    """Return what the samples' remote billers know, by connector."""
+    return {key: accounts for sample in SAMPLES for key, accounts in sample.remote.items()}
+
+
+def _billers(secret: str, clock: FactorClock) -> web.Application:
+    """Return all remote billers besides the power company on one port, each under the path of its connector."""
+    app = web.Application()
+    for key, accounts in _remote().items():
+        if key != POWER:
+            plan = biller.BillerPlan(
+                code=key, secret=secret, accounts=accounts, generate=False, faults_by_account=False
+            )
+            app.add_subapp(f"/{key}/", biller.make(plan, clock))
+    return app
 
 
 def _alipay(credentials: alipay.Credentials, url: str) -> Mapping[str, Any]:

@@ -1,5 +1,7 @@
 """The ways beside a business: greetings, the customer's own orders and saved accounts, complaints, a person."""
 
+from collections.abc import Awaitable, Callable, Mapping
+
 from bot.dialogue import cues
 from bot.dialogue.acts import Act, Understanding
 from bot.dialogue.after import AfterSales
@@ -14,6 +16,12 @@ class Beside:
         self._after = after
         self._offers = offers
         self._cashier_url = cashier_url
+        # What the choices of this room's menus do: the verb before the colon, given what follows it.
+        self.choices: Mapping[str, Callable[[Turn, str], Awaitable[None]]] = {
+            "drop": self.drop_order,
+            "forget": self.forget,
+            "stop": self.stop_deductions,
+        }
 
     async def answer(self, turn: Turn, meant: Understanding, simple: str) -> None:
         """Answer a request of an act that opens no frame; ``simple`` is what was said, simplified."""

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from bot.billers.catalogue import Catalogue
 from bot.billers.port import Directory, Quote, Refusal
 from bot.customers.accounts import SavedAccounts
+from bot.dialogue.acts import Act
 from bot.dialogue.session import Frame
 from bot.dialogue.steps import Outcome
 
@@ -105,7 +106,8 @@ class Scene:
 
     ``words`` are what people call it beyond the table of topics, ``examples`` whole messages with their act; the
     router learns both at start. ``account_words`` are what people call its account. ``steps`` come from a shape; an
-    odd scene puts its own between them.
+    odd scene puts its own between them. ``applying`` are the steps of what is applied for (提取, 预约, 贴现), where
+    the scene takes applications.
     """
 
     key: str
@@ -115,3 +117,8 @@ class Scene:
     steps: tuple[Step, ...]
     examples: tuple[tuple[str, str], ...] = ()
     account_words: tuple[str, ...] = ()
+    applying: tuple[Step, ...] = ()
+
+    def steps_for(self, act: Act) -> tuple[Step, ...]:
+        """Return the steps that serve an act."""
+        return self.applying if act is Act.APPLY and self.applying else self.steps

@@ -225,7 +225,7 @@ class Talk:
                 await self._amending.begin_again(turn, frame)
                 await self._walk.advance(turn, frame)
         elif frame is not None and self._stays(frame, simple, meant, vague):
-            if meant.act in _FRAMED and not vague:
+            if self._opens(meant) and not vague:
                 await self._amending.ask_again(frame, meant)
             elif meant.act is Act.HELP or cues.UNSURE.match(simple):
                 turn.say("take_your_time")
@@ -239,8 +239,7 @@ class Talk:
             await self._act(turn, meant, simple)
         state.failures = state.give_ups = 0
 
-    @staticmethod
-    def _stays(frame: Frame, simple: str, meant: Understanding, vague: bool) -> bool:
+    def _stays(self, frame: Frame, simple: str, meant: Understanding, vague: bool) -> bool:
         """Tell whether a message without anything new only keeps the business going: 交吧, 户号在哪里看, 没看懂."""
         if (vague or meant.act is Act.HELP) and (cues.REPEAT.match(simple) or cues.UNSURE.match(simple)):
             return True
@@ -248,7 +247,12 @@ class Talk:
             return True
         if vague or (meant.scene not in (None, frame.scene) and meant.confidence >= _PLAINLY):
             return False
-        return meant.act in _FRAMED or meant.act is Act.HELP
+        return self._opens(meant) or meant.act is Act.HELP
+
+    def _opens(self, meant: Understanding) -> bool:
+        """Tell whether a request opens a frame: a payment, a question after bills, or what its scene lets apply for."""
+        scene = self._scenes.get(meant.scene or "")
+        return meant.act in _FRAMED or (meant.act is Act.APPLY and scene is not None and bool(scene.applying))
 
     async def _act(self, turn: Turn, meant: Understanding, simple: str) -> None:
         """Do what a request wants."""
@@ -256,19 +260,20 @@ class Talk:
             turn.say("scene_not_here", {"scene": self._offers.name(meant.scene)})
             if not turn.state.frames and not turn.state.waiting:
                 await self._offers.menu(turn, "menu")
-        elif meant.act in _FRAMED or (meant.act in (Act.HELP, Act.BIND) and meant.scene and not turn.state.frames):
-            await self._business(turn, meant)
+        elif self._opens(meant) or (meant.act in (Act.HELP, Act.BIND) and meant.scene and not turn.state.frames):
+            await self._business(turn, meant, simple)
         else:
             await self._beside.answer(turn, meant, simple)
 
-    async def _business(self, turn: Turn, meant: Understanding) -> None:
+    async def _business(self, turn: Turn, meant: Understanding, simple: str) -> None:
         if meant.scene is None:
             await self._offers.menu(turn, "which_scene", act=meant.act)
             return
-        act = meant.act if meant.act in _FRAMED else Act.QUERY
+        act = meant.act if self._opens(meant) else Act.QUERY
         if meant.act is Act.HELP:
             turn.say("how_to", {"scene": self._offers.name(meant.scene)})
         heard = {name: str(value) for name, value in meant.slots.items()}
+        heard["words"] = simple
         amount = heard.pop("amount", None)
         slots = {"amount": Slot(amount)} if amount and act is Act.PAY else {}
         await self._walk.start(turn, act, meant.scene, heard=heard, slots=slots)
@@ -305,12 +310,8 @@ class Talk:
             await self._act(turn, Understanding(Act(rest), None, 1.0), "")
         elif verb in ("pay", "query") and rest:
             await self._act(turn, Understanding(Act(verb), rest, 1.0), "")
-        elif verb == "drop":
-            await self._beside.drop_order(turn, rest)
-        elif verb == "forget":
-            await self._beside.forget(turn, rest)
-        elif verb == "stop":
-            await self._beside.stop_deductions(turn, rest)
+        elif verb in self._beside.choices:
+            await self._beside.choices[verb](turn, rest)
         else:
             await self._offers.menu(turn, "menu")
 
@@ -321,7 +322,7 @@ class Talk:
         elif turn.state.waiting:
             turn.state.waiting.clear()
             turn.say("cancelled")
-        elif turn.state.menu is not None and turn.state.menu.options[0].value.startswith(("drop:", "forget:", "stop:")):
+        elif turn.state.menu is not None and turn.state.menu.options[0].value.partition(":")[0] in self._beside.choices:
             turn.state.menu = None
             turn.say("left_as_is")
         else:

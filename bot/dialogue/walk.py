@@ -65,7 +65,7 @@ class Walk:
         scene = self._scenes.get(frame.scene)
         if scene is None:
             return Abort("scene_not_here", {"scene": self._offers.name(frame.scene)})
-        for step in scene.steps:
+        for step in scene.steps_for(frame.act):
             outcome = await step(scene, context, frame)
             if outcome is not None:
                 return outcome
