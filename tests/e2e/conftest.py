@@ -1,6 +1,7 @@
 """The whole system on each pair of stores."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -38,20 +39,24 @@ async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=_pairs())
 async def city(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
-    """One running town for all tests of a file, whose clock the tests move; on each pair of stores."""
+    """One running town for all tests of a file, whose clock the tests move; on each pair of stores.
+
+    A file that names a day in ``START`` has its calendar begin there.
+    """
     folder = tmp_path_factory.mktemp("city")
+    start: datetime | None = getattr(request.module, "START", None)
     usage: engines.Usage = request.getfixturevalue("usage")
     if request.param == "sqlite":
         usage.sqlite()
         usage.add("memory")
-        async with open_city(folder, f"sqlite:///{folder / 'scenepay.db'}", "memory://") as city:
+        async with open_city(folder, f"sqlite:///{folder / 'scenepay.db'}", "memory://", start=start) as city:
             yield city
         return
     postgres: Postgres = request.getfixturevalue("postgres")
     redis: RedisServer = request.getfixturevalue("redis_server")
     dsn = postgres.create_database()
     try:
-        async with open_city(folder, dsn, redis.empty_database()) as city:
+        async with open_city(folder, dsn, redis.empty_database(), start=start) as city:
             yield city
     finally:
         postgres.drop_database(dsn)

@@ -27,14 +27,18 @@ _numbers = count(1)
 
 
 class LeapClock:
-    """Real time plus what was leapt over; a leap wakes everybody who slept until then."""
+    """Real time plus what was leapt over; a leap wakes everybody who slept until then.
 
-    def __init__(self) -> None:
+    With a ``start`` its calendar begins there, so that what depends on the day comes out alike on every day.
+    """
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self._ahead = timedelta() if start is None else start - datetime.now(UTC)
         self._leapt = 0.0
         self._turn = asyncio.Event()
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self._leapt)
+        return datetime.now(UTC) + self._ahead + timedelta(seconds=self._leapt)
 
     def monotonic(self) -> float:
         return time.monotonic() + self._leapt
@@ -58,9 +62,11 @@ class LeapClock:
 
 
 @asynccontextmanager
-async def open_city(folder: Path, database_url: str, redis_url: str) -> AsyncIterator["City"]:
+async def open_city(
+    folder: Path, database_url: str, redis_url: str, *, start: datetime | None = None
+) -> AsyncIterator["City"]:
     """Start the whole system on a clock of ours; nothing in it but the time and its patience differs from a demo."""
-    clock = LeapClock()
+    clock = LeapClock(start)
 
     @asynccontextmanager
     async def impatient_town(*arguments: Any, **options: Any) -> AsyncIterator[demo_town.Town]:
@@ -78,8 +84,8 @@ async def open_city(folder: Path, database_url: str, redis_url: str) -> AsyncIte
 
 def _impatient(config: Mapping[str, Any]) -> Mapping[str, Any]:
     main = {**config["gateways"]["wechatpay"]["main"], "within": _PATIENCE}
-    power = {**config["connectors"]["power"], "timeout": _PATIENCE}
-    return {**config, "gateways": {"wechatpay": {"main": main}}, "connectors": {"power": power}}
+    connectors = {key: {**section, "timeout": _PATIENCE} for key, section in config["connectors"].items()}
+    return {**config, "gateways": {"wechatpay": {"main": main}}, "connectors": connectors}
 
 
 @dataclasses.dataclass
