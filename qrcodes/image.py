@@ -123,13 +123,18 @@ def dark_path(matrix: Matrix) -> str:
     return "".join(parts)
 
 
+def finished(body: bytes, media_type: Literal["image/png", "image/svg+xml"], side_px: int) -> CodeImage:
+    """Return a drawing with its digest."""
+    return CodeImage(body, media_type, _digest(body), side_px)
+
+
 def _draw_png(text: str, correction: Correction, module_px: int) -> CodeImage:
     matrix = qr_matrix(text, correction)
     side_px = _side_px(matrix, module_px)
     header = struct.pack(">IIBBBBB", side_px, side_px, 1, 0, 0, 0, 0)  # One bit a pixel, grey scale.
     pixels = zlib.compress(_scan_lines(matrix, module_px, side_px), 6)
     body = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
-    return CodeImage(body, "image/png", _digest(body), side_px)
+    return finished(body, "image/png", side_px)
 
 
 def _scan_lines(matrix: Matrix, module_px: int, side_px: int) -> bytes:
@@ -161,7 +166,7 @@ def _draw_svg(text: str, correction: Correction, module_px: int) -> CodeImage:
         f'<path fill="#fff" d="M0 0h{matrix.side}v{matrix.side}H0z"/>'
         f'<path d="{dark_path(matrix)}"/></svg>'
     ).encode()
-    return CodeImage(body, "image/svg+xml", _digest(body), side_px)
+    return finished(body, "image/svg+xml", side_px)
 
 
 def _side_px(matrix: Matrix, module_px: int) -> int:
