@@ -29,6 +29,7 @@ _ROOMS: Final[Mapping[str, str]] = {
     "share-rule": "settling",
     "desk": "desk",
     "qr": "codes",
+    "code": "codes",
     "device": "devices",
     "menu": "codes",
     "doctor": "diagnose",

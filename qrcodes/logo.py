@@ -13,7 +13,17 @@ from typing import Final, Self
 
 from PIL import Image
 
-from qrcodes.image import QUIET_MODULES, CodeImage, Correction, Matrix, dark_path, finished, qr_matrix, qr_png
+from qrcodes.image import (
+    MODULE_PX_DEFAULT,
+    QUIET_MODULES,
+    CodeImage,
+    Correction,
+    Matrix,
+    dark_path,
+    finished,
+    qr_matrix,
+    qr_png,
+)
 
 # The widest share of the code's width, quiet zone not counted, that a logo takes.
 SHARE_MAX: Final = 5
@@ -89,7 +99,7 @@ def logo_svg(matrix: Matrix, logo: Logo) -> str:
     )
 
 
-def qr_logo_svg(text: str, logo: Logo, *, module_px: int) -> CodeImage:
+def qr_logo_svg(text: str, logo: Logo, *, module_px: int = MODULE_PX_DEFAULT) -> CodeImage:
     """Return an SVG of a code with a logo; raises as ``qr_svg`` does."""
     matrix = qr_matrix(text, CORRECTION)
     side_px = matrix.side * module_px
@@ -102,7 +112,7 @@ def qr_logo_svg(text: str, logo: Logo, *, module_px: int) -> CodeImage:
     return finished(body, "image/svg+xml", side_px)
 
 
-def qr_logo_png(text: str, logo: Logo, *, module_px: int) -> CodeImage:
+def qr_logo_png(text: str, logo: Logo, *, module_px: int = MODULE_PX_DEFAULT) -> CodeImage:
     """Return a PNG of a code with a logo; raises as ``qr_png`` does."""
     plain = qr_png(text, CORRECTION, module_px=module_px)
     place = place_of(qr_matrix(text, CORRECTION))

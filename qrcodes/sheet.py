@@ -49,7 +49,7 @@ def stand_svg(stand: Stand, correction: Correction = Correction.Q) -> str:
     Q (a quarter may be lost) suits a print that is scratched and splashed for years. Raises TextTooLong for a payload
     that no code holds, and ValueError for an empty one or a missing merchant's name.
     """
-    merchant = _clean(stand.merchant)
+    merchant = clean(stand.merchant)
     if not merchant:
         raise ValueError("a stand names its merchant")
     parts = [
@@ -58,13 +58,13 @@ def stand_svg(stand: Stand, correction: Correction = Correction.Q) -> str:
         f"<title>{_escape(merchant)}</title>",
         f'<path fill="#fff" d="M0 0h{WIDTH}v{HEIGHT}H0z"/>',
         f'<path fill="{_ACCENT}" d="M0 0h{WIDTH}v170H0z"/>',
-        _text(_clean(stand.title), y=112, size=76, colour="#fff", weight=600),
-        *_heading(merchant, _clean(stand.store)),
+        _text(clean(stand.title), y=112, size=76, colour="#fff", weight=600),
+        *_heading(merchant, clean(stand.store)),
         _code(stand.payload, correction),
-        _text(_clean(stand.number), y=1216, size=34, colour=_FAINT),
+        _text(clean(stand.number), y=1216, size=34, colour=_FAINT),
         f'<path stroke="#d9d9d9" stroke-width="2" d="M{_MARGIN} 1262h{WIDTH - 2 * _MARGIN}"/>',
-        _text(_clean(stand.wallets), y=1340, size=46, colour=_INK),
-        _text(_clean(stand.advice), y=1412, size=34, colour=_FAINT),
+        _text(clean(stand.wallets), y=1340, size=46, colour=_INK),
+        _text(clean(stand.advice), y=1412, size=34, colour=_FAINT),
         "</svg>",
     ]
     return "".join(parts)
@@ -93,37 +93,38 @@ def _code(payload: str, correction: Correction) -> str:
 def _text(text: str, *, y: int, size: int, colour: str, weight: int = 400) -> str:
     if not text:
         return ""
-    fitted = min(size, max(24, int((WIDTH - 2 * _MARGIN) / max(_ems(text), 0.1))))
-    shown = _escape(_cut(text, (WIDTH - 2 * _MARGIN) / fitted))
+    fitted = min(size, max(24, int((WIDTH - 2 * _MARGIN) / max(ems(text), 0.1))))
+    shown = _escape(cut(text, (WIDTH - 2 * _MARGIN) / fitted))
     return f'<text x="{WIDTH // 2}" y="{y}" font-size="{fitted}" font-weight="{weight}" fill="{colour}">{shown}</text>'
 
 
 def _wrapped(text: str, *, size_max: int, size_min: int) -> tuple[list[str], int]:
     """Return one line at the largest size that fits, or two at the smallest, the second cut where it must be."""
     width = WIDTH - 2 * _MARGIN
-    fitted = min(size_max, int(width / max(_ems(text), 0.1)))
+    fitted = min(size_max, int(width / max(ems(text), 0.1)))
     if fitted >= size_min:
         return [text], fitted
     room = width / size_min
     split = _fitting(text, room)
-    return [text[:split].rstrip(), _cut(text[split:].lstrip(), room)], size_min
+    return [text[:split].rstrip(), cut(text[split:].lstrip(), room)], size_min
 
 
-def _cut(text: str, room: float) -> str:
-    return text if _ems(text) <= room else text[: _fitting(text, room - 1)] + "…"
+def cut(text: str, room: float) -> str:
+    """Return as much of a text as fits into ``room`` ems, with an ellipsis where something is missing."""
+    return text if ems(text) <= room else text[: _fitting(text, room - 1)] + "…"
 
 
 def _fitting(text: str, room: float) -> int:
     """Return how many characters from the start take no more than ``room`` ems; at least one."""
     taken = 0.0
     for index, character in enumerate(text):
-        taken += _ems(character)
+        taken += ems(character)
         if taken > room and index:
             return index
     return len(text)
 
 
-def _ems(text: str) -> float:
+def ems(text: str) -> float:
     """Return the width of the text in ems, on the wide side: Chinese fonts set a character as one, Latin about 0.6."""
     return sum(_em(character) for character in text)
 
@@ -134,7 +135,8 @@ def _em(character: str) -> float:
     return 1.0 if unicodedata.east_asian_width(character) in "WFA" else 0.62
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Return a text without what no print shows or what could show another name than the one stored."""
     return " ".join(_UNPRINTABLE.sub(" ", text[:TEXT_CHARS_MAX]).split())
 
 

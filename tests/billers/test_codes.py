@@ -44,7 +44,7 @@ async def test_paused_and_resumed_and_revoked_for_good(database: Database, clock
     token = await added(database, clock)
 
     async def becomes(state: str) -> tuple[bool, str]:
-        done = await database.effect(lambda tx: set_code_state(tx, clock, token, state))  # type: ignore[arg-type]
+        done = await database.effect(lambda tx: set_code_state(tx, clock, token, state, actor="li"))  # type: ignore[arg-type]
         return done, (await read_code(database, token)).state
 
     assert await becomes("paused") == (True, "paused")
@@ -55,4 +55,4 @@ async def test_paused_and_resumed_and_revoked_for_good(database: Database, clock
 
 
 async def test_an_unknown_code_has_no_state(database: Database, clock: ManualClock) -> None:
-    assert await database.effect(lambda tx: set_code_state(tx, clock, new_token(), "paused")) is False
+    assert await database.effect(lambda tx: set_code_state(tx, clock, new_token(), "paused", actor="li")) is False

@@ -77,7 +77,7 @@ def test_long_names_shrink_then_wrap_then_end_in_an_ellipsis(merchant: str) -> N
     assert 1 <= len(lines) <= 2
     for line in lines:
         assert line.text
-        assert sheet._ems(line.text) * int(line.attrib["font-size"]) <= WIDTH_FREE
+        assert sheet.ems(line.text) * int(line.attrib["font-size"]) <= WIDTH_FREE
     shown = "".join(line.text or "" for line in lines)
     assert shown.replace(" ", "") == merchant.replace(" ", "") or shown.endswith("…")
 
@@ -87,7 +87,7 @@ def test_no_line_is_wider_than_the_page(store: str) -> None:
     root = svg_root(stand_svg(Stand(payload=URL, merchant="店", store=store)))
 
     for line in root.iter(f"{SVG}text"):
-        assert sheet._ems(line.text or "") * int(line.attrib["font-size"]) <= WIDTH_FREE
+        assert sheet.ems(line.text or "") * int(line.attrib["font-size"]) <= WIDTH_FREE
 
 
 def test_nothing_overlaps_the_code() -> None:
