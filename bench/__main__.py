@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import machine, notices, router, turns
+from bench import codes, machine, notices, router, turns
 from bench.report import line, table
 from tests.services import RedisServer, start_postgres, start_redis
 from tests.services.postgresql import Postgres
@@ -19,13 +19,16 @@ HELD_OUT = Path(__file__).resolve().parents[1] / "tests" / "dialogue" / "held_ou
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("turns", "notices", "router"), help="one part")
+    parser.add_argument("--only", choices=("turns", "notices", "router", "codes"), help="one part")
     parser.add_argument("--rounds", type=int, default=3, help="how often each half is measured (default 3)")
     arguments = parser.parse_args()
     line(machine.name())
     if arguments.only in (None, "router"):
         router.table(sorted(HELD_OUT.glob("*.txt")))
-    if arguments.only == "router":
+    if arguments.only in (None, "codes"):
+        codes.table()
+        codes.batch()
+    if arguments.only in ("router", "codes"):
         return 0
     ratios: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as name, start_postgres(fsync=True) as postgres, start_redis() as redis:
