@@ -4,6 +4,7 @@ import argparse
 import random
 import resource
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from bot.dialogue.acts import Act, Router, Understanding
 from bot.dialogue.characters import characters
 from bot.dialogue.examples import Example
 from bot.dialogue.learned import LearnedRouter
-from bot.dialogue.model import shipped
+from bot.dialogue.model import Model, shipped
 from bot.dialogue.router import KeywordRouter
 from handlers import SCENES as REGISTERED
 
@@ -98,19 +99,8 @@ def traditional(text: str) -> str:
 
 
 def misspelt(text: str, rng: random.Random) -> str:
-    """Return a text with one typo: a character of the same sound, one left out, or two changed about."""
-    if len(text) < 4:
-        return text
-    place = rng.randrange(len(text) - 1)
-    kind = rng.random()
-    table = characters().sounds
-    sound = table.get(text[place])
-    if kind < 0.6 and sound is not None:
-        alike = [character for character, other in table.items() if other == sound and character != text[place]]
-        return text[:place] + rng.choice(alike or [text[place]]) + text[place + 1 :]
-    if kind < 0.8:
-        return text[:place] + text[place + 1 :]
-    return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
+    """Return a text with one typo, unless it is too short to bear one."""
+    return text if len(text) < 4 else training.misspelt(text, rng)
 
 
 def confusions(asked: Sequence[Asked]) -> list[str]:
@@ -127,6 +117,16 @@ def confusions(asked: Sequence[Asked]) -> list[str]:
         f"  {what}: " + ", ".join(f"{name} {count}" for name, count in counts.most_common(MOST_CONFUSED))
         for what, counts in (("acts", acts), ("scenes", scenes))
     ]
+
+
+def held() -> str:
+    """Say what a router holds in memory, and the whole process with it."""
+    tracemalloc.start()
+    router = LearnedRouter(REGISTERED, lambda: TODAY, Model.load())
+    kept = tracemalloc.get_traced_memory()[0] / 2**20
+    tracemalloc.stop()
+    whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return f"a router holds {kept:.0f} MB (threshold {router.threshold}), the whole process {whole:.0f} MB at most"
 
 
 def _held_apart() -> tuple[LearnedRouter, list[Example]]:
@@ -166,6 +166,7 @@ def table(files: Sequence[Path]) -> None:
     """Print how both routers understand the lines of some files, as they are, in Traditional and with typos."""
     lines = [each for path in files for each in read(path)]
     line(f"\nrouter, {len(lines)} lines of {len(files)} files")
+    line(held())
     _table("keywords", KeywordRouter(REGISTERED, lambda: TODAY), lines)
     _table("learned", LearnedRouter(REGISTERED, lambda: TODAY), lines)
 
@@ -176,10 +177,7 @@ def main() -> int:
         "file", type=Path, nargs="?", help="lines act | scene | text; else a part of our own held apart"
     )
     arguments = parser.parse_args()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    LearnedRouter(REGISTERED, lambda: TODAY)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    line(f"loading the model takes {(after - before) / 1024:.0f} MB beside the {before / 1024:.0f} MB before")
+    line(held())
     keywords = KeywordRouter(REGISTERED, lambda: TODAY)
     if arguments.file is not None:
         table([arguments.file])

@@ -12,11 +12,12 @@ _CONFUSED: Final = (("zh", "z"), ("ch", "c"), ("sh", "s"))
 
 @dataclass(frozen=True, slots=True)
 class Characters:
-    """``simpler`` is for ``str.translate``; ``sounds`` and ``syllables`` lead to the folded sound."""
+    """``simpler`` is for ``str.translate``; ``sounds`` and ``syllables`` lead to the folded sound, ``alike`` back."""
 
     simpler: dict[int, str]
     sounds: dict[str, str]
     syllables: dict[str, str]
+    alike: dict[str, str]
 
 
 def folded(syllable: str) -> str:
@@ -33,6 +34,7 @@ def characters() -> Characters:
     simpler: dict[int, str] = {}
     sounds: dict[str, str] = {}
     syllables: dict[str, str] = {}
+    alike: dict[str, str] = {}
     for line in _FILE.read_text("utf-8").splitlines():
         if line.startswith("#"):
             continue
@@ -43,4 +45,5 @@ def characters() -> Characters:
             syllable, written = line.split(" : ")
             syllables[syllable] = folded(syllable)
             sounds.update((character, syllables[syllable]) for character in written)
-    return Characters(simpler, sounds, syllables)
+            alike[syllables[syllable]] = alike.get(syllables[syllable], "") + written
+    return Characters(simpler, sounds, syllables, alike)

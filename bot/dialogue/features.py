@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final
 
-from bot.dialogue import cues
+from bot.dialogue import concepts, cues
 from bot.dialogue.characters import characters
+from bot.dialogue.concepts import Found, Lexicon
 from bot.dialogue.topics import TOPICS
 
 # To be raised with any change here: an artefact trained for other features is refused.
-VERSION: Final = 1
+VERSION: Final = 2
 # A number of at most this many digits is an amount, a room or a count; a longer one names an account.
 _SHORT_NUMBER: Final = 4
 # Enough to understand what is wanted; what follows in a longer message costs nothing.
@@ -22,15 +22,9 @@ _LATIN: Final = re.compile(r"[a-z]")
 _SYLLABLE_MAX: Final = 6
 # Stands for whatever word of a scene: 交□ is wanted alike, whichever fee it is.
 _BLANK: Final = "□"
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A word of a scene in a text: ``name`` is ``+scene`` for a word that decides and ``-scene`` for a hint."""
-
-    name: str
-    start: int
-    end: int
+# Features of this mark tell what is wanted and nothing of the scene.
+OF_CLASS: Final = "@"
+_CLASSES_MAX: Final = 14
 
 
 class Reader:
@@ -44,10 +38,9 @@ class Reader:
         named = {word: f"-{topic.key}" for topic in TOPICS.values() for word in topic.hints}
         named |= {word: f"+{topic.key}" for topic in TOPICS.values() for word in topic.words}
         named |= {word: f"+{key}" for word, key in (words or {}).items()}
-        # By first character, longer words first: a message is read in one pass, however many words there are.
-        self._words: dict[str, list[tuple[str, str]]] = {}
-        for word in sorted(named, key=len, reverse=True):
-            self._words.setdefault(word[0], []).append((word, named[word]))
+        self._words = Lexicon.of(named)
+        self._classes = concepts.classes()
+        self._pointers = concepts.of_scenes(self.simple)
 
     def simple(self, text: str) -> str:
         """Return a text as the tables and the features expect it: mended, lower case, Simplified."""
@@ -57,12 +50,14 @@ class Reader:
         """Return the features of a text in its simple form, each once, in a settled order."""
         pieces = [(match[0], match.start()) for match in _TOKEN.finditer(simple)][:_TOKENS_MAX]
         tokens = [_kind(piece) for piece, _ in pieces]
-        words = list(self._named(simple))
+        words = list(self._words.found(simple))
         found = _grams("", ("^", *tokens, "$")) + _grams("~", ("^", *self._heard(tokens), "$"))
         blanked = _blanked(tokens, [place for _, place in pieces], words)
         if blanked:
             found += [gram for gram in _grams("*", ("^", *blanked, "$")) if _BLANK in gram]
         found += _of_tables(simple, words)
+        found += self._of_classes(simple, words)
+        found += [f"?{scene}" for word in self._pointers.found(simple) for scene in word.name.split()]
         return list(dict.fromkeys(found))
 
     def _heard(self, tokens: Sequence[str]) -> Iterator[str]:
@@ -87,24 +82,17 @@ class Reader:
             place = end
         return sounds
 
-    def _named(self, simple: str) -> Iterator[_Found]:
-        place = 0
-        while place < len(simple):
-            for word, name in self._words.get(simple[place], ()):
-                if simple.startswith(word, place) and _whole(simple, word, place):
-                    yield _Found(name, place, place + len(word))
-                    place += len(word)
-                    break
-            else:
-                place += 1
-
-
-def _whole(text: str, word: str, place: int) -> bool:
-    """Tell whether a word of Latin letters stands there by itself; others always do."""
-    if not word.isascii():
-        return True
-    end = place + len(word)
-    return not (_LATIN.match(text, end) or (place and _LATIN.match(text, place - 1)))
+    def _of_classes(self, simple: str, words: Sequence[Found]) -> Iterator[str]:
+        """Yield the runs and the pairs of the classes of a text, a word that decides its scene being one of them."""
+        decisive = [word for word in words if word.name[0] == "+"]
+        for word in decisive:
+            simple = simple[: word.start] + _BLANK * (word.end - word.start) + simple[word.end :]
+        marks = [(word.start, _BLANK) for word in decisive]
+        marks += [(found.start, found.name) for found in self._classes.found(simple)]
+        names = [name for _, name in sorted(marks)]
+        row = [name for place, name in enumerate(names) if not place or names[place - 1] != name][:_CLASSES_MAX]
+        yield from _grams(OF_CLASS, ("^", *row, "$"))
+        yield from (f"{OF_CLASS}{one}..{other}" for one, other in combinations(row, 2))
 
 
 def _kind(piece: str) -> str:
@@ -113,7 +101,7 @@ def _kind(piece: str) -> str:
     return piece
 
 
-def _blanked(tokens: Sequence[str], places: Sequence[int], words: Sequence[_Found]) -> list[str]:
+def _blanked(tokens: Sequence[str], places: Sequence[int], words: Sequence[Found]) -> list[str]:
     """Return the tokens with one blank for each word that decides a scene; nothing where there is none."""
     spans = [(word.start, word.end) for word in words if word.name[0] == "+"]
     if not spans:
@@ -128,7 +116,7 @@ def _blanked(tokens: Sequence[str], places: Sequence[int], words: Sequence[_Foun
     return blanked
 
 
-def _of_tables(simple: str, words: Sequence[_Found]) -> Iterator[str]:
+def _of_tables(simple: str, words: Sequence[Found]) -> Iterator[str]:
     acts = [act.value for act, cue in cues.CUES if cue.search(simple)]
     yield from (f"={act}" for act in acts)
     if acts:

@@ -67,7 +67,8 @@ class LearnedRouter(KeywordRouter):
         if told.confidence == 1.0 or told.act in _SAID_PLAINLY or self._meant.get(text, _NO_WORD)[1] == 1.0:
             # An example, a plain yes or no, or the bare name of a scene: the tables leave nothing to learn.
             return told
-        if not _LETTER.search(text):
+        # 再说一遍 asks for the last words again: the dialogue knows it by its table, and it is no request.
+        if not _LETTER.search(text) or cues.REPEAT.match(text):
             return Understanding(Act.OOS, None, 0.0, told.slots)
         slots = told.slots or self._reader.read(text, self._today())
         near = self._nearly(text)

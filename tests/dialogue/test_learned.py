@@ -128,8 +128,8 @@ def test_a_scene_of_a_pack_is_understood_without_training() -> None:
         assert first.confidence >= router.threshold, text
 
 
-def test_without_letters_nothing_is_understood() -> None:
-    for text in ("", "0512345678", "…", "😂", "1234 5678"):
+def test_without_letters_or_a_request_nothing_is_understood() -> None:
+    for text in ("", "0512345678", "…", "😂", "1234 5678", "再说一遍"):
         first = ROUTER.understand(text).first
         assert (first.act, first.confidence) == (Act.OOS, 0.0), text
 
@@ -175,6 +175,23 @@ def test_a_word_of_a_scene_leaves_a_blank_that_all_scenes_share() -> None:
         return {name for name in reader.features(reader.simple(text)) if name.startswith("*")}
 
     assert blanks("交电费两次") == blanks("交共享单车两次") != set()
+
+
+def test_words_of_one_class_are_one_thing_in_every_register() -> None:
+    reader = features.Reader()
+
+    def classes(text: str) -> set[str]:
+        return {name for name in reader.features(reader.simple(text)) if name.startswith(features.OF_CLASS)}
+
+    assert classes("水费怎么交") == classes("電費點樣繳") == classes("气费咋个付") != classes("水费交了没")
+
+
+def test_a_class_says_nothing_of_the_scene() -> None:
+    shipped = model.shipped()
+    rows = [place for name, place in shipped.places.items() if name.startswith(features.OF_CLASS)]
+
+    assert rows
+    assert not shipped.weights[rows, len(model.ACTS) :].any()
 
 
 def test_the_artefact_is_small_and_is_read_as_it_was_written(tmp_path: Path) -> None:

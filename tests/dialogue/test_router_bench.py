@@ -1,12 +1,14 @@
 """The bench of the router counts rightly, on a router that answers by a table."""
 
 import random
+import re
 from pathlib import Path
 
 from bench import router as bench
 from bot.dialogue.acts import Act, Heard, Understanding
 from bot.dialogue.examples import Example
 
+HELD_MAX = 100
 LINES = """# a remark
 pay | electricity | 交电费 | amount=1
 query | water | 查水费
@@ -55,3 +57,10 @@ def test_an_empty_list_has_no_score() -> None:
     nothing: list[Example] = []
 
     assert bench.score(bench.ask(ByTable(), nothing), 0.5) == bench.Score(0, 0, 0, 0, 0, 0, 0)
+
+
+def test_what_a_router_holds_is_told_and_is_little() -> None:
+    megabytes = re.search(r"a router holds (\d+) MB", bench.held())
+
+    assert megabytes is not None
+    assert 1 <= int(megabytes[1]) < HELD_MAX

@@ -1,5 +1,6 @@
 """The lines that the router learns from, and that the shipped artefact is what they give."""
 
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -137,6 +138,23 @@ def test_a_word_by_itself_teaches_its_scene_and_no_act() -> None:
 
     assert model.SCENE_PLACES[int(guess.scenes.argmax())] == "water"
     assert guess.acts.max() == pytest.approx(guess.acts.min(), abs=1e-6)
+
+
+def test_half_of_the_lines_are_learnt_with_a_slip_and_half_by_their_sound() -> None:
+    lines = [Example(Act.PAY, "electricity", text) for text in ("我来交电费", "我去交电费", "你来交电费", "你去交电费")]
+
+    copies = training.weighed(lines, seed=3)[-len(lines) :]
+
+    assert [each.example for each in copies] == lines
+    assert [all(name.startswith("~") for name in each.named) for each in copies] == [True, False, True, False]
+
+
+def test_a_slip_changes_one_place_and_is_the_same_for_a_seed() -> None:
+    for seed in range(30):
+        changed = training.misspelt("我要交电费", random.Random(seed))
+
+        assert changed == training.misspelt("我要交电费", random.Random(seed)) != "我要交电费"
+        assert len(changed) in (4, 5)
 
 
 def test_calibration_cools_what_was_too_sure() -> None:
