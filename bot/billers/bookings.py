@@ -109,8 +109,8 @@ def _same(line: PaidLine, known: Row) -> bool:
 
 
 def _principal(line: PaidLine) -> int:
-    """Return the fen that the line takes off its bill; a late fee takes off nothing."""
-    return line.amount - line.late_fee
+    """Return the fen that the line takes off its bill: no late fee, but what was let off."""
+    return line.amount - line.late_fee + line.discount
 
 
 def _refusal(line: PaidLine, bill: Row) -> str:

@@ -113,14 +113,19 @@ def _payable(definition: ItemDefinition, rows: Sequence[Row], at: datetime) -> l
 def _bill(definition: ItemDefinition, row: Row, at: datetime) -> Bill:
     owed = row["amount"] - row["paid"]
     due_on = date.fromisoformat(row["due_on"]) if row["due_on"] else None
+    for relief in definition.relief:
+        due_on = relief.due(due_on)
+    charged = definition.late_fee if not any(relief.waives(at) for relief in definition.relief) else None
+    parts = definition.instalments.left(row["amount"], row["paid"]) if definition.instalments else ()
     return Bill(
         bill_no=row["bill_no"],
         title=row["title"],
         period=row["period"] or None,
         amount=owed,
-        late_fee=definition.late_fee.due(owed, due_on, at) if definition.late_fee else 0,
+        late_fee=charged.due(owed, due_on, at) if charged else 0,
         due_on=due_on,
         bill_id=row["id"],
         held_by=row["held_by"],
         detail=json.loads(row["detail"]),
+        parts=parts,
     )

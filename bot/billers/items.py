@@ -9,12 +9,26 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from bot.billers import forms
+from bot.billers.coupon import Coupon
+from bot.billers.deadline import Deadline
+from bot.billers.discount import Discount
+from bot.billers.donation import Donation
+from bot.billers.escrow import Escrow
 from bot.billers.forms import Form
+from bot.billers.instalments import Instalments
+from bot.billers.ladder import Ladder
+from bot.billers.optional import Leavable
+from bot.billers.relief import Relief
+from bot.billers.selling import Selling
+from bot.billers.tiers import Tiers
 from bot.kernel.clock import SHANGHAI, business_day
 from bot.kernel.money import MAX_FEN, share_of
 from bot.kernel.text import normalise
 
 HOSTED: Final = "hosted"
+STOCK: Final = "stock"
+# Scenes in which money on no bill is a gift, which only a registered charity may ask the public for.
+GIFTS: Final = frozenset({"emergency"})
 VALUE_MAX: Final = 128
 _MAX_PATTERN: Final = 200
 
@@ -57,7 +71,10 @@ class Choice(_Model):
 
 
 class InputField(_Model):
-    """One thing that the customer must give. ``proof`` marks proof of belonging, compared blind and never echoed."""
+    """One thing that the customer must give. ``proof`` marks proof of belonging, compared blind and never echoed.
+
+    ``read_back`` shows a number whole once more before it is paid for, where a wrong one cannot be mended (话费).
+    """
 
     key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
     label: Annotated[str, Field(min_length=1, max_length=20)]
@@ -67,6 +84,7 @@ class InputField(_Model):
     choices: tuple[Choice, ...] = ()
     required: bool = True
     proof: bool = False
+    read_back: bool = False
 
     def canonical(self, text: str) -> str:
         """Return ``text`` in the one form in which this field is stored and compared; a choice's label as its value."""
@@ -190,6 +208,8 @@ class ItemDefinition(_Model):
 
     flow: Flow
     amount: AmountRule
+    # Above this many fen a payment goes through the bank's own channels (网银), where two people approve it.
+    bank_above: Fen | None = None
     account: InputField | None = None
     fields: tuple[InputField, ...] = ()
     # What customers call this item among the others of its scene: 一卡通, 住宿费.
@@ -204,6 +224,30 @@ class ItemDefinition(_Model):
     several: bool = True
     quote_seconds: Annotated[int, Field(ge=60, le=7200)] = 900
     notes: Annotated[str, Field(max_length=200)] = ""
+    # Until when a bill is taken, and what comes after.
+    deadline: Deadline | None = None
+    # Some of an account's bills may be left out, the others not.
+    leavable: Leavable | None = None
+    # Every bill says what an insurance bears of it, and only the rest is asked for.
+    insured: bool = False
+    # One payment for an account and a period, whichever of its bills or tiers it was.
+    once: bool = False
+    tiers: Tiers | None = None
+    estimate: Ladder | None = None
+    selling: Selling | None = None
+    # An account that stands for one bill only (缴款码, 决定书编号) is not kept for the next time.
+    remember: bool = True
+    # What a bill is for is shown to nobody (a diagnosis, a department).
+    discreet: bool = False
+    # What a payer is told before the payment, and once it is made: 充错无法撤回, 请在 15 分钟内离场.
+    caution: Annotated[str, Field(max_length=120)] = ""
+    afterwards: Annotated[str, Field(max_length=120)] = ""
+    discount: Discount | None = None
+    instalments: Instalments | None = None
+    coupons: Annotated[tuple[Coupon, ...], Field(max_length=20)] = ()
+    relief: Annotated[tuple[Relief, ...], Field(max_length=20)] = ()
+    escrow: Escrow | None = None
+    donation: Donation | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -217,6 +261,41 @@ class ItemDefinition(_Model):
         parts = self.amount.kind is AmountKind.EXACT_OR_LESS
         if (parts and not self.partial) or (self.partial and self.amount.kind not in _DIVISIBLE):
             raise ValueError("partial goes with the rules exact_or_less and any, and the former with partial")
+        return self
+
+    @model_validator(mode="after")
+    def _agreeing(self) -> Self:
+        """Refuse rules that contradict each other."""
+        if self.deadline is not None and self.deadline.after == "late_fee" and self.late_fee is None:
+            raise ValueError("a deadline after which a late fee is due needs the rule of that fee")
+        if (self.once or self.insured or self.leavable is not None) and not self.billed:
+            raise ValueError("once, insured and leavable are rules of bills")
+        if self.once and (self.partial or self.advance):
+            raise ValueError("what is paid once is paid whole and for its period")
+        if self.tiers is not None and (self.amount.kind, self.amount.presets) != (
+            AmountKind.PRESETS,
+            self.tiers.amounts(),
+        ):
+            raise ValueError("the presets of an item with tiers are its tiers")
+        if self.selling is not None and (self.flow is not Flow.DIRECT or self.account is not None):
+            raise ValueError("what is sold from a stock is paid directly and on no account")
+        return self
+
+    @model_validator(mode="after")
+    def _everyday(self) -> Self:
+        """Refuse what the everyday rules cannot mean together."""
+        if (self.discount is not None or self.instalments is not None) and (
+            self.flow is not Flow.FETCH or self.amount.kind is not AmountKind.EXACT
+        ):
+            raise ValueError("discounts and instalments are rules of bills that are paid exactly")
+        if self.discount is not None and self.instalments is not None:
+            raise ValueError("who pays in parts gets no discount")
+        if self.coupons and (self.flow is not Flow.DIRECT or self.selling is not None):
+            raise ValueError("coupons are for amounts paid at a store")
+        if self.donation is not None and (self.flow is not Flow.DIRECT or self.coupons or self.late_fee):
+            raise ValueError("a gift is a plain amount on no bill")
+        if self.escrow is not None and not self.billed:
+            raise ValueError("a supervised account takes what its bank has a bill for")
         return self
 
     @property
@@ -255,4 +334,12 @@ class BillItem(_Model):
     def _keepable(self) -> Self:
         if self.hosted and len(self.definition.proofs) > 1:
             raise ValueError("a hosted bill keeps one proof of belonging")
+        if self.hosted and self.definition.escrow is not None:
+            raise ValueError("a supervised account is kept by a bank: escrow goes through that bank's connector")
+        if not self.hosted and (self.definition.discount or self.definition.instalments or self.definition.relief):
+            raise ValueError("discounts, instalments and relief of remote bills are their biller's own")
+        if self.scene in GIFTS and self.definition.flow is Flow.DIRECT and self.definition.donation is None:
+            raise ValueError("an amount that answers no bill is a gift here: it needs a registered holder")
+        if (self.biller == STOCK) != (self.definition.selling is not None):
+            raise ValueError("an item of the stock says how it is sold, and no other does")
         return self

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bot.billers.items import BillItem
+from bot.billers.items import BillItem, ItemDefinition
 from bot.billers.port import (
     Bill,
     BillQuery,
@@ -20,9 +20,11 @@ from bot.billers.port import (
     Settled,
     Silent,
 )
+from bot.billers.proofs import FiscalReceipt, read_proof
+from bot.billers.split import Split
 from bot.kernel.clock import SHANGHAI
 from bot.kernel.masking import mask_account, mask_name
-from bot.kernel.money import MAX_FEN
+from bot.kernel.money import MAX_FEN, share_of
 from bot.kernel.text import shorten, without_control
 
 PAUSE_SECONDS: Final = 5.0
@@ -55,6 +57,14 @@ class _Wire(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class WireSplit(_Wire):
+    """What of a treatment's cost is borne by whom; the patient's own part is the amount of the bill."""
+
+    total: _Fen
+    pool: _Fen = 0
+    personal: _Fen = 0
+
+
 class WireBill(_Wire):
     bill_no: _Number
     period: Annotated[str, Field(max_length=32), AfterValidator(_clean)] | None = None
@@ -64,6 +74,7 @@ class WireBill(_Wire):
     state: Literal["open", "paid"] = "open"
     title: _Text = ""
     detail: dict[_Text, _Text] = {}
+    split: WireSplit | None = None
 
 
 class WireFound(_Wire):
@@ -87,7 +98,9 @@ def query_of(item: BillItem, query: BillQuery) -> Mapping[str, Any]:
         field.key: field.canonical(query.fields[field.key]) for field in definition.fields if field.key in query.fields
     }
     account = query.account if definition.account is None else definition.account.canonical(query.account)
-    return {"account": account, "item": item.scene, "fields": fields, "period": query.period}
+    request = {"account": account, "item": item.scene, "fields": fields, "period": query.period}
+    # Only the second query of a two-step flow names a sum.
+    return request if query.amount is None else {**request, "amount": query.amount}
 
 
 def advice_of(line: PaidLine) -> Mapping[str, Any]:
@@ -122,6 +135,9 @@ def _found(account: str, answer: Mapping[str, Any], item: BillItem) -> Found | L
         return Later(PAUSE_SECONDS, "biller_shape")
     if wire.account != account:
         return Later(PAUSE_SECONDS, "biller_account")
+    fault = next(filter(None, (_unbelievable(bill, item.definition) for bill in wire.bills)), "")
+    if fault:
+        return Later(PAUSE_SECONDS, fault)
     return Found(
         account=account,
         account_mask=mask_account(account),
@@ -133,21 +149,39 @@ def _found(account: str, answer: Mapping[str, Any], item: BillItem) -> Found | L
     )
 
 
+def _unbelievable(bill: WireBill, definition: ItemDefinition) -> str:
+    """Tell what in a bill contradicts the rules of its item; nobody is asked to pay such a sum."""
+    if bill.state == "paid":
+        return ""
+    late_fee = definition.late_fee
+    if late_fee is not None and bill.late_fee > share_of(bill.amount, late_fee.cap):
+        return "biller_late_fee"
+    if definition.insured and (bill.split is None or not _split(bill.split).explains(bill.amount)):
+        return "biller_split"
+    return ""
+
+
+def _split(wire: WireSplit) -> Split:
+    return Split(total=wire.total, pool=wire.pool, personal=wire.personal)
+
+
 def _bill(wire: WireBill, item: BillItem) -> Bill:
+    discreet = item.definition.discreet
     return Bill(
         bill_no=wire.bill_no,
-        title=wire.title or item.name,
+        title=item.name if discreet else wire.title or item.name,
         period=wire.period or None,
         amount=wire.amount,
         late_fee=wire.late_fee,
         due_on=wire.due_on,
-        detail=dict(list(wire.detail.items())[:_DETAILS_MAX]),
+        detail={} if discreet else dict(list(wire.detail.items())[:_DETAILS_MAX]),
+        split=None if wire.split is None else _split(wire.split),
     )
 
 
 def settlement(answer: Mapping[str, Any]) -> Settled | Pending | Refused | Silent:
     """Read the answer of ``payments/advise`` and ``payments/status``."""
-    return Settled(_ref(answer)) if answer["result"] == "settled" else _neither(answer)
+    return Settled(_ticket(answer) or _ref(answer)) if answer["result"] == "settled" else _neither(answer)
 
 
 def reversal(answer: Mapping[str, Any]) -> Reversed | Pending | Refused | Silent:
@@ -181,6 +215,16 @@ def _neither(answer: Mapping[str, Any]) -> Pending | Refused | Silent:
     return Silent("biller_word")
 
 
+def _ticket(answer: Mapping[str, Any]) -> str:
+    """Return the fiscal receipt that came with a settlement, in the form in which a line keeps it; empty for none."""
+    told = answer.get("ticket")
+    if not isinstance(told, Mapping):
+        return ""
+    receipt = FiscalReceipt.of(*(told.get(name) for name in ("code", "number", "check")))
+    return "" if receipt is None else receipt.ref
+
+
 def _ref(answer: Mapping[str, Any]) -> str:
     ref = answer.get("biller_ref")
-    return without_control(ref)[:_REF_MAX] if isinstance(ref, str) else ""
+    # Our own proofs have a form that no biller may write.
+    return without_control(ref)[:_REF_MAX] if isinstance(ref, str) and read_proof(ref) is None else ""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, Protocol
 
+from bot.billers.split import Split
+
 # How many bills and amounts one quote may hold.
 LINES_MAX: Final = 50
 
@@ -18,6 +20,7 @@ class BillQuery:
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     period: str | None = None  # YYYY-MM
     trace_id: str = ""
+    amount: int | None = None  # Of a second query: what the customer wants to pay, in fen.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ class Bill:
     bill_id: str | None = None  # Ours, for hosted bills.
     held_by: str | None = None  # The order that is being paid for it right now.
     detail: Mapping[str, str] = field(default_factory=dict)
+    claim: str = ""  # What a payment of it is claimed by, where that is not its number.
+    split: Split | None = None  # What an insurance bears besides ``amount``.
+    parts: tuple[int, ...] = ()  # The instalments in which it may be paid, the next one first; in fen.
 
     @property
     def total(self) -> int:
@@ -76,6 +82,8 @@ class Line:
     bill: Bill | None = None
     period: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)  # The inputs of the query that found the bill.
+    discount: int = 0  # What was let off, in fen; ``amount`` is what remains.
+    discount_for: str = ""  # The name of a coupon.
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,9 @@ class Refusal:
 
     Of quotes: ``nothing_chosen``, ``one_at_a_time``, ``too_many``, ``bill_twice``, ``item_paused``, ``outage``,
     ``closed_hours``, ``bill_needed``, ``bill_gone``, ``bill_held``, ``bill_changed``, ``whole_bill``,
-    ``oldest_first``, ``amount_range``; the payments add their own.
+    ``oldest_first``, ``mandatory_first``, ``once_a_period``, ``deadline_passed``, ``part_amount``,
+    ``gifts_closed``, ``amount_range``, ``send_to_bank``; of what is sold from a stock ``sold_out``, ``over_quota``,
+    ``sale_over``; the payments add their own.
     """
 
     code: str
@@ -121,6 +131,7 @@ class PaidLine:
     paid_at: datetime
     trace_id: str
     late_fee: int = 0  # The part of the amount that pays nothing off the bill itself.
+    discount: int = 0  # What the payment takes off the bill besides the amount, since it was let off.
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,8 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An explicit no: ``paid_elsewhere``, ``amount``, ``closed``, ``not_found``, ``conflict``, ``used``, ``other``."""
+    """An explicit no: ``paid_elsewhere``, ``amount``, ``closed``, ``not_found``, ``conflict``, ``used``, ``other``; of
+    our own stock ``sold_out`` besides, after which the money goes back."""
 
     code: str
     message: str = ""

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.billers.catalogue import Store
-from bot.billers.items import AmountKind, BillItem, Flow
+from bot.billers.coupon import best
+from bot.billers.items import AmountKind, AmountRule, BillItem, Flow
 from bot.billers.port import LINES_MAX, Bill, Later, Line, Quote, Refusal
 from bot.kernel.clock import SHANGHAI
 from bot.kernel.ids import random_text
-from bot.kernel.money import MAX_FEN
+from bot.kernel.money import MAX_FEN, format_yuan
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Owed:
 
     bills: Mapping[str, Bill]
     known: bool = True
+    # What a second query made of the sum that the customer named (二次查询).
+    offer: Bill | None = None
 
 
 Ask = Callable[[BillItem, Line], Awaitable[Owed | Later]]
@@ -57,7 +60,9 @@ async def quote(
         if isinstance(answer, Later):
             return answer
         owed[line.account] = answer
-    return _wrong(item, lines, owed) or _quote(item, [_fresh(line, owed) for line in lines], at, store_id)
+    fresh = [_fresh(item, line, owed) for line in lines]
+    refusal = _wrong(item, lines, owed) or _untimely(item, lines, owed, at)
+    return refusal or _quote(item, _lessened(item, fresh, at), at, store_id)
 
 
 def unavailable(item: BillItem, at: datetime, store: Store | None = None) -> Refusal | None:
@@ -65,6 +70,8 @@ def unavailable(item: BillItem, at: datetime, store: Store | None = None) -> Ref
     paused = Refusal("item_paused", {"item": item.name})
     if item.state != "active":
         return paused
+    if item.definition.donation is not None and item.definition.donation.lapsed(at):
+        return Refusal("gifts_closed", {"item": item.name})
     if store is not None and (store.state != "active" or store.merchant_id != item.merchant_id):
         return paused
     outage = item.definition.outage_at(at)
@@ -86,7 +93,10 @@ def _misshapen(item: BillItem, lines: Sequence[Line]) -> Refusal | None:
     chosen = [(line.account, line.bill.bill_no) for line in lines if line.bill is not None]
     if len(set(chosen)) < len(chosen):
         return Refusal("bill_twice")
-    if sum(line.amount for line in lines) > MAX_FEN:
+    total, limit = sum(line.amount for line in lines), item.definition.bank_above
+    if limit is not None and total > limit:
+        return Refusal("send_to_bank", {"limit": limit})
+    if total > MAX_FEN:
         return Refusal("amount_range", {"minimum": item.definition.amount.minimum, "maximum": MAX_FEN})
     return None
 
@@ -98,6 +108,33 @@ def _wrong(item: BillItem, lines: Sequence[Line], owed: Mapping[str, Owed]) -> R
             return refusal
     if item.definition.oldest_first and any(_skips_older(lines, account, owed[account]) for account in owed):
         return Refusal("oldest_first")
+    return _left_or_doubled(item, lines, owed)
+
+
+def _left_or_doubled(item: BillItem, lines: Sequence[Line], owed: Mapping[str, Owed]) -> Refusal | None:
+    """Tell whether a bill that must be paid is left behind, or one period of an account would be paid twice."""
+    leavable = item.definition.leavable
+    for account, known in owed.items() if leavable is not None else ():
+        paying = frozenset(line.bill.bill_no for line in lines if line.account == account and line.bill is not None)
+        if leavable is not None and leavable.left_behind(known.bills.values(), paying):
+            return Refusal("mandatory_first")
+    if item.definition.once:
+        bills = [(line.account, _now(line, owed)) for line in lines]
+        periods = [(account, bill.period) for account, bill in bills if bill is not None]
+        if len(set(periods)) < len(periods):
+            return Refusal("once_a_period")
+    return None
+
+
+def _untimely(item: BillItem, lines: Sequence[Line], owed: Mapping[str, Owed], at: datetime) -> Refusal | None:
+    """Tell which bill is not taken any more, since its last day is over."""
+    if item.definition.deadline is None:
+        return None
+    for line in lines:
+        now = _now(line, owed)
+        last = None if now is None else item.definition.deadline.refused_since(now.due_on, at)
+        if last is not None:
+            return Refusal("deadline_passed", {"item": item.name, "payee": item.merchant_name, "until": f"{last}"})
     return None
 
 
@@ -112,8 +149,19 @@ def _of_amount(item: BillItem, line: Line, owed: Mapping[str, Owed]) -> Refusal 
     if line.account in owed and not owed[line.account].known:
         return Refusal("bill_gone")
     if not rule.allows(line.amount, None):
-        return Refusal("amount_range", {"minimum": rule.minimum, "maximum": rule.maximum})
+        return _beside(rule)
+    if item.definition.flow is Flow.TWO_STEP:
+        offer = owed[line.account].offer
+        return Refusal("bill_gone") if offer is None or offer.total != line.amount else None
     return None
+
+
+def _beside(rule: AmountRule) -> Refusal:
+    """Tell which amounts would do."""
+    limits: dict[str, str | int] = {"minimum": rule.minimum, "maximum": rule.maximum}
+    if rule.kind is AmountKind.PRESETS:
+        limits["presets"] = "、".join(format_yuan(fen) for fen in rule.presets)
+    return Refusal("amount_range", limits)
 
 
 def _of_bill(item: BillItem, line: Line, now: Bill | None) -> Refusal | None:
@@ -128,6 +176,9 @@ def _of_bill(item: BillItem, line: Line, now: Bill | None) -> Refusal | None:
         return Refusal("bill_changed", {"was": seen.total, "now": now.total})
     if line.amount == now.total:
         return None
+    if now.parts and not now.late_fee:
+        part = now.parts[0]
+        return None if line.amount == part else Refusal("part_amount", {"part": part, "owed": now.total})
     # Lateness is paid first, and a part carries none of it: a late bill is paid whole, or its fee would vanish.
     if line.amount < now.total and (not item.definition.partial or now.late_fee):
         return Refusal("whole_bill", {"owed": now.total})
@@ -163,9 +214,42 @@ def _now(line: Line, owed: Mapping[str, Owed]) -> Bill | None:
     return owed[line.account].bills.get(line.bill.bill_no)
 
 
-def _fresh(line: Line, owed: Mapping[str, Owed]) -> Line:
+def _fresh(item: BillItem, line: Line, owed: Mapping[str, Owed]) -> Line:
     now = _now(line, owed)
-    return line if now is None else replace(line, bill=now, period=now.period)
+    if now is None and line.bill is None and line.account in owed:
+        now = owed[line.account].offer
+    if now is None:
+        return line
+    # What is paid once for a period is claimed by that period, not by one of the numbers that it is billed under.
+    now = replace(now, claim=now.period or "") if item.definition.once else now
+    return replace(line, bill=now, period=now.period)
+
+
+def _lessened(item: BillItem, lines: Sequence[Line], at: datetime) -> Sequence[Line]:
+    """Take off what a coupon or a discount lets off; a part of a bill gets none."""
+    definition = item.definition
+    if definition.coupons:
+        return [_with_coupon(item, line, at) for line in lines]
+    if definition.discount is None:
+        return lines
+    off: dict[str, int] = {}
+    for account in {line.account for line in lines}:
+        own = [line for line in lines if line.account == account]
+        whole = [line.bill for line in own if line.bill is not None and line.amount == line.bill.total]
+        off |= zip((bill.bill_no for bill in whole), definition.discount.off(whole, at), strict=True)
+    return [_less(line, off.get(line.bill.bill_no, 0)) if line.bill else line for line in lines]
+
+
+def _with_coupon(item: BillItem, line: Line, at: datetime) -> Line:
+    coupon = best(item.definition.coupons, line.amount, at)
+    # What remains is an amount that the item takes, whatever a coupon says.
+    if coupon is None or line.amount - coupon.off < item.definition.amount.minimum:
+        return line
+    return _less(line, coupon.off, coupon.label)
+
+
+def _less(line: Line, off: int, name: str = "") -> Line:
+    return replace(line, amount=line.amount - off, discount=off, discount_for=name) if off else line
 
 
 def _quote(item: BillItem, lines: Sequence[Line], at: datetime, store_id: str | None) -> Quote:

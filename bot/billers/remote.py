@@ -7,7 +7,7 @@ from typing import Any
 from bot.billers import mapping, quoting
 from bot.billers.catalogue import Catalogue
 from bot.billers.connector import Connector, NoUsableAnswer
-from bot.billers.items import BillItem
+from bot.billers.items import BillItem, Flow
 from bot.billers.port import (
     BillQuery,
     Found,
@@ -41,11 +41,15 @@ class RemoteBiller:
         """Ask again for the bills just before a price is promised, as BPAY demands of variable bills."""
 
         async def ask(item: BillItem, line: Line) -> Owed | Later:
-            found = await self._find(item, BillQuery(item.id, line.account, line.fields))
+            second = item.definition.flow is Flow.TWO_STEP and line.bill is None
+            query = BillQuery(item.id, line.account, line.fields, amount=line.amount if second else None)
+            found = await self._find(item, query)
             if isinstance(found, Later):
                 return found
             if isinstance(found, NotFound):
                 return Owed({}, known=False)
+            if second:
+                return Owed({}, offer=found.bills[0] if len(found.bills) == 1 else None)
             return Owed({bill.bill_no: bill for bill in found.bills})
 
         return await quoting.quote(self._catalogue, lines, at, store_id, ask)

@@ -84,7 +84,7 @@ posted AS (
   ORDER BY f.number, e.entry_no
 ),
 line AS MATERIALIZED (
-  SELECT x.id, x.order_id, x.position, x.claim, x.biller, x.bill_id, x.amount - x.late_fee AS principal,
+  SELECT x.id, x.order_id, x.position, x.claim, x.biller, x.bill_id, x.amount - x.late_fee + x.discount AS principal,
     f.trace_id, f.at, f.number
   FROM fit f JOIN order_lines x ON x.order_id = f.order_id
 ),

@@ -214,7 +214,8 @@ def payable(lines: Sequence[Row], *, late: bool) -> bool:
 def _bill_ready(row: Row, *, late: bool) -> bool:
     if row["bill_id"] is None or (row["bill_state"] == "held" and row["bill_held_by"] == row["order_id"]):
         return True
-    return late and row["bill_state"] in _LATE_STATES and bool(row["bill_owed"] >= row["amount"] - row["late_fee"])
+    principal = row["amount"] - row["late_fee"] + row["discount"]
+    return late and row["bill_state"] in _LATE_STATES and bool(row["bill_owed"] >= principal)
 
 
 async def _apply(context: _Context, lines: Sequence[OrderLine]) -> Credited:

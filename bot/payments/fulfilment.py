@@ -28,6 +28,8 @@ from bot.storage.port import Database, Tx
 
 # The biller's code that means: the customer has paid this bill through another channel in the meantime.
 PAID_ELSEWHERE: Final = "paid_elsewhere"
+# After these the money goes back by itself: the biller had its own already, or has nothing left to give for it.
+_GIVEN_BACK: Final = frozenset({PAID_ELSEWHERE, "sold_out"})
 _ASK_AGAIN_SECONDS: Final = 5.0
 _LATER_SECONDS_MAX: Final = 3600.0
 
@@ -175,6 +177,7 @@ class Fulfilment:
             paid_at=order.paid_at,
             trace_id=order.trace_id,
             late_fee=line.late_fee,
+            discount=line.discount,
         )
 
     async def _settled(self, line: OrderLine, ref: str) -> Ended:
@@ -201,10 +204,8 @@ class Fulfilment:
 
     async def _consequence(self, tx: Tx, line: OrderLine, answer: Refused, order: Order, now: datetime) -> list[NewJob]:
         """Give the money back where the biller says it had its own; else a person decides."""
-        if answer.code == PAID_ELSEWHERE:
-            ask = RefundAsk(
-                order.id, f"{PAID_ELSEWHERE}:{line.id}", f"system:{PAID_ELSEWHERE}", PAID_ELSEWHERE, line.id
-            )
+        if answer.code in _GIVEN_BACK:
+            ask = RefundAsk(order.id, f"{answer.code}:{line.id}", f"system:{answer.code}", answer.code, line.id)
             if isinstance(await request_in(tx, ask, self._policy, now), Refund):
                 return []
         facts = {"code": answer.code, "amount": line.amount, "biller": line.biller, "item_id": line.item_id}

@@ -263,7 +263,7 @@ WHERE (b.state = 'held' AND (o.id IS NULL OR o.state NOT IN ({quoted(UNPAID)})))
         f"""
 SELECT id FROM (
   SELECT b.id, b.amount, b.paid, COALESCE((
-    SELECT SUM(l.amount - l.late_fee) FROM order_lines l JOIN orders o ON o.id = l.order_id
+    SELECT SUM(l.amount - l.late_fee + l.discount) FROM order_lines l JOIN orders o ON o.id = l.order_id
     WHERE l.bill_id = b.id AND o.state = 'paid' AND l.state <> 'reversed'
       AND NOT (l.state IN ('none', 'refused') AND {_GIVEN_BACK})), 0) AS lines
   FROM bills b) AS x

@@ -31,8 +31,8 @@ ON CONFLICT (quote_id) DO NOTHING
 # The item says who must be told of the payment; an item that is not there inserts nothing.
 _INSERT_LINE: Final = """
 INSERT INTO order_lines (id, order_id, position, item_id, biller, bill_id, bill_no, account_sealed, account_mask,
-  period, title, amount, late_fee, claim, state, attempts, changed_at)
-SELECT $1, $2, $3, i.id, i.biller, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'none', 0, $14
+  period, title, amount, late_fee, claim, state, attempts, changed_at, discount)
+SELECT $1, $2, $3, i.id, i.biller, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'none', 0, $14, $15
 FROM bill_items i WHERE i.id = $4
 """
 _LINES: Final = "SELECT * FROM order_lines WHERE order_id = $1 ORDER BY position"
@@ -74,9 +74,9 @@ class Orders:
         None for a part of a bill and for a free amount; and for a hosted bill, whose own row says what it still owes.
         """
         bill = line.bill
-        if bill is None or bill.bill_id is not None or line.amount < bill.total:
+        if bill is None or bill.bill_id is not None or line.amount + line.discount < bill.total:
             return None
-        which = bill.bill_no or bill.period
+        which = bill.claim or bill.bill_no or bill.period
         if not which:
             return None
         return self._vault.blind(f"{line.item_id}\x1f{line.account}\x1f{which}", CLAIM)
@@ -235,6 +235,7 @@ async def _insert_line(tx: Tx, draft: Draft, position: int) -> None:
         draft.late_fee(position),
         draft.claims[position],
         draft.at,
+        line.discount,
     )
     if not inserted:
         raise NotFound("item_unknown")

@@ -27,9 +27,9 @@ WITH draft AS (
 ),
 line AS (
   SELECT * FROM unnest($16::text[], $17::text[], $18::bigint[], $19::text[], $20::text[], $21::text[], $22::text[],
-    $23::text[], $24::text[], $25::text[], $26::bigint[], $27::bigint[], $28::text[], $29::bigint[])
+    $23::text[], $24::text[], $25::text[], $26::bigint[], $27::bigint[], $28::text[], $29::bigint[], $30::bigint[])
   AS l(id, order_id, position, item_id, bill_id, bill_no, account_hex, account_mask, period, title, amount, late_fee,
-    claim, owed)
+    claim, owed, discount)
 ),
 locked AS MATERIALIZED (
   SELECT b.id AS bill_id, d.id AS order_id, d.number
@@ -66,9 +66,10 @@ held AS (
 ),
 written AS (
   INSERT INTO order_lines (id, order_id, position, item_id, biller, bill_id, bill_no, account_sealed, account_mask,
-    period, title, amount, late_fee, claim, state, attempts, changed_at)
+    period, title, amount, late_fee, claim, state, attempts, changed_at, discount)
   SELECT l.id, l.order_id, l.position, i.id, i.biller, l.bill_id, l.bill_no, decode(l.account_hex, 'hex'),
-    l.account_mask, l.period, l.title, l.amount, l.late_fee, l.claim, 'none', 0, p.created_at
+    l.account_mask, l.period, l.title, l.amount, l.late_fee, l.claim, 'none', 0, p.created_at,
+    l.discount
   FROM line l JOIN placed p ON p.id = l.order_id JOIN bill_items i ON i.id = l.item_id
   RETURNING id, order_id, biller
 )
@@ -138,4 +139,5 @@ def _line_columns(
         [draft.late_fee(position) for draft, position, _ in every],
         [draft.claims[position] for draft, position, _ in every],
         [line.bill.amount if line.bill else None for _, _, line in every],
+        [line.discount for _, _, line in every],
     )

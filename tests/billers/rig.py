@@ -95,9 +95,9 @@ class HostedRig:
     async def owe(self, of: BillItem, owing: Owing) -> Bill:
         return await samples.add_bill(self.database, self.keys, self.clock, of, owing)
 
-    async def pay(self, of: BillItem, bill: Bill, amount: int | None = None) -> PaidLine:
+    async def pay(self, of: BillItem, bill: Bill, amount: int | None = None, **changes: Any) -> PaidLine:
         """Hold the bill and note the money on it, as placing and crediting an order do."""
-        told = samples.paid_line(of, bill, amount)
+        told = samples.paid_line(of, bill, amount, **changes)
         assert await self.hold(bill, told.order_id)
         assert await self.note(told)
         return told
@@ -154,6 +154,7 @@ def order_line(told: PaidLine) -> OrderLine:
         biller_ref=None,
         refusal=None,
         changed_at=told.paid_at,
+        discount=told.discount,
     )
 
 

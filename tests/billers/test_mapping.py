@@ -1,5 +1,6 @@
 """What a biller says, read: as documented it means what the document says, otherwise it says nothing."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.billers import mapping
-from bot.billers.items import Choice, InputField
+from bot.billers.items import Choice, InputField, LateFee
 from bot.billers.mapping import BILLS_MAX, PAUSE_SECONDS, REFUSALS
 from bot.billers.port import BillQuery, Found, Later, NotFound, Pending, Refused, Reversed, Settled, Silent
+from bot.billers.proofs import Voucher
+from bot.kernel.money import MAX_FEN
 from tests.billers import samples
 from tests.billers.samples import OWNER, definition, item
 
@@ -220,3 +223,68 @@ def test_an_advice_is_as_documented() -> None:
         "amount": 12_850,
         "paid_at": "2026-11-23T10:00:00+08:00",
     }
+
+
+# --- what an item's own rules forbid ---------------------------------------------------------------------------------
+
+INSURED = item(definition(insured=True, discreet=True), biller="hospital", scene="hospital", name="门诊缴费")
+FINE = item(definition(late_fee=LateFee(daily_rate=Decimal("0.03"), cap=Decimal(1))), biller="fines", scene="judicial")
+SPLIT: dict[str, int] = {"total": 32_000, "pool": 15_000, "personal": 4_150}
+
+
+@pytest.mark.parametrize("split", [SPLIT | {"pool": 15_001}, SPLIT | {"total": 1}, None])
+def test_a_bill_whose_shares_do_not_add_up_is_never_asked_for(split: dict[str, int] | None) -> None:
+    told = mapping.found(ACCOUNT, FOUND | {"bills": [BILL | {"split": split}]}, INSURED)
+
+    assert told == Later(PAUSE_SECONDS, "biller_split")
+
+
+def test_a_negative_share_is_no_answer() -> None:
+    told = mapping.found(ACCOUNT, FOUND | {"bills": [BILL | {"split": SPLIT | {"personal": -1}}]}, INSURED)
+
+    assert told == Later(PAUSE_SECONDS, "biller_shape")
+
+
+def test_of_a_treatment_only_the_own_part_is_asked_for_and_nothing_of_it_is_told() -> None:
+    bill = BILL | {"split": SPLIT, "title": "消化内科", "detail": {"诊断": "示范"}}
+
+    found = mapping.found(ACCOUNT, FOUND | {"bills": [bill]}, INSURED)
+
+    assert isinstance(found, Found)
+    assert (found.bills[0].total, found.bills[0].title, found.bills[0].detail) == (12_850, "门诊缴费", {})
+    assert found.bills[0].split is not None and found.bills[0].split.own == 12_850
+
+
+@given(amount=st.integers(1, MAX_FEN // 2), late_fee=st.integers(0, MAX_FEN // 2))
+def test_a_late_fee_never_exceeds_the_fine(amount: int, late_fee: int) -> None:
+    told = mapping.found(ACCOUNT, FOUND | {"bills": [BILL | {"amount": amount, "late_fee": late_fee}]}, FINE)
+
+    if late_fee > amount:
+        assert told == Later(PAUSE_SECONDS, "biller_late_fee")
+    else:
+        assert isinstance(told, Found) and told.bills[0].late_fee == late_fee
+
+
+def test_a_paid_bill_is_not_looked_at() -> None:
+    paid = BILL | {"state": "paid", "late_fee": 99_999_999}
+
+    assert isinstance(mapping.found(ACCOUNT, FOUND | {"bills": [paid]}, FINE), Found)
+
+
+def test_the_fiscal_receipt_of_a_settlement_is_kept() -> None:
+    ticket = {"code": "99010126", "number": "0000000007", "check": "a1b2c3"}
+
+    settled = mapping.settlement({"result": "settled", "biller_ref": "S1", "ticket": ticket})
+
+    assert settled == Settled("fiscal:99010126:0000000007:a1b2c3")
+
+
+@pytest.mark.parametrize("ticket", [None, "x", {}, {"code": "1", "number": "2", "check": "3"}])
+def test_what_is_no_fiscal_receipt_leaves_the_reference(ticket: Any) -> None:
+    assert mapping.settlement({"result": "settled", "biller_ref": "S1", "ticket": ticket}) == Settled("S1")
+
+
+def test_a_biller_writes_no_voucher_of_ours() -> None:
+    told = mapping.settlement({"result": "settled", "biller_ref": Voucher.new().ref})
+
+    assert told == Settled("")

@@ -119,8 +119,13 @@ async def test_claims_name_whole_bills_only(world: World) -> None:
     # The late fee of another day, or an overpayment, does not make it another bill; another account does.
     assert claim(dataclasses.replace(line, bill=dataclasses.replace(bill, late_fee=20))) == whole
     assert claim(dataclasses.replace(line, amount=20_000)) == whole
+    # What is let off was not paid, but the bill is paid whole all the same.
+    assert claim(dataclasses.replace(line, amount=10_049, discount=1)) == whole
     assert claim(dataclasses.replace(line, account="0512345679")) != whole
     assert claim(world.power("E1")) != claim(world.power("E2"))
+    # What is paid once for a period is claimed by the period, whatever number it is billed under.
+    first, other = (Bill(number, "Year", "2027-01", 10_050, claim="2027-01") for number in ("T1", "T2"))
+    assert claim(dataclasses.replace(line, bill=first)) == claim(dataclasses.replace(line, bill=other)) != whole
     nameless = Bill("", "Power", "2026-10", 100)
     assert claim(dataclasses.replace(world.power(), bill=nameless, amount=100)) is not None
     assert (

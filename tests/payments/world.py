@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -105,6 +105,10 @@ class World:
 
     def rent(self, bill: Bill, amount: int | None = None) -> Line:
         return Line("rent", bill.total if amount is None else amount, bill.title, "1-101", "****0101", bill)
+
+    def let_off(self, bill: Bill, off: int) -> Line:
+        """A line that pays a whole bill by less."""
+        return replace(self.rent(bill, bill.total - off), discount=off)
 
     def power(self, bill_no: str = "E1", amount: int = 12_850) -> Line:
         """A bill of a remote biller: nothing of it is in our tables."""

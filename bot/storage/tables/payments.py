@@ -67,6 +67,8 @@ order_lines = table(
     text("refusal", null=True),
     number("attempts"),
     moment("changed_at"),
+    # What was let off (early, a coupon): a hosted bill is paid by the amount and this together.
+    fen("discount", default=0),
     one_of("state", "none", "sent", "settled", "refused", "unknown", "reversing", "reversed", "reversal_refused"),
     sa.UniqueConstraint("order_id", "position"),
     sa.Index(None, "state", "changed_at"),
