@@ -1,0 +1,1 @@
+"""Scenes of companies: accounts, payments, notes, financing."""

@@ -1,0 +1,1 @@
+"""The books of notes, receivables and financing, on both engines."""
