@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
+from bot.cases.applications.deciding import ApplicationActions
+from bot.cases.applications.moving import CASE as APPLICATION
 from bot.cases.book import Case
 from bot.cases.desk import CLOSE, Action, Actions
 from bot.cases.sharing import SHARING, close_sharing
@@ -186,7 +188,7 @@ async def _give_back(tx: Tx, case: Case, suspense_id: str, now: datetime) -> Non
     await enqueue(tx, [NewJob(work.REFUND_SURPLUS, key, dest, {"suspense_id": suspense_id}, case.trace_id)], now)
 
 
-def actions(policy: Policy, terms: Terms | None = None) -> Actions:
+def actions(policy: Policy, terms: Terms | None = None, applications: ApplicationActions | None = None) -> Actions:
     """Return the table of the desk. A kind that is not in it needs nothing but a person's note."""
     again = RefundAgain(policy)
     agreed = terms or Terms()
@@ -216,7 +218,10 @@ def actions(policy: Policy, terms: Terms | None = None) -> Actions:
             case _:
                 return {CLOSE: close}
 
-    return of_case
+    def of_any(case: Case) -> Mapping[str, Action]:
+        return applications.of(case) if applications is not None and case.kind == APPLICATION else of_case(case)
+
+    return of_any
 
 
 def _orders(case: Case) -> Iterator[str]:

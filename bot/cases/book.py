@@ -93,12 +93,14 @@ async def open_case(
     trace_id: str,
     told_at: datetime,
     now: datetime,
+    due_at: datetime | None = None,
 ) -> bool:
     """Open a case, or open it again; False where one of this kind and key waits already.
 
     ``told_at`` is when the trouble was found: one that was found before the case's last end does not open it again.
+    ``due_at`` is for a case that has a clock of its own.
     """
-    due = now + timedelta(hours=HOURS.get(kind, _DEFAULT_HOURS))
+    due = due_at or now + timedelta(hours=HOURS.get(kind, _DEFAULT_HOURS))
     opened = await tx.execute(
         _OPEN,
         new_id("cas", now),

@@ -2,21 +2,37 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from bot.cases import tickets
 from bot.cases.book import SAID, Case, show
 from bot.kernel.clock import Clock, to_micros
 from bot.kernel.errors import BadRequest, Conflict, Forbidden
 from bot.kernel.text import normalise, shorten
 from bot.outside.redaction import redact_text
 from bot.storage.port import Database, Tx
+from bot.storage.vault import Vault
 from bot.trail.audit import record
 
 # Carries out a decision inside the transaction that records it.
 Action = Callable[[Tx, Case, str, datetime], Awaitable[None]]
 # What may be done with a case, by the name that people type.
 Actions = Callable[[Case], Mapping[str, Action]]
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """An action whose proposal is a step of its own: ``begin`` goes with the proposal, ``drop`` with its refusal."""
+
+    begin: Action
+    end: Action
+    drop: Action
+
+    async def __call__(self, tx: Tx, case: Case, actor: str, now: datetime) -> None:
+        await self.end(tx, case, actor, now)
+
 
 # The one action that does nothing but end the case; the note is all that remains of why.
 CLOSE: Final = "close"
@@ -88,6 +104,23 @@ class Desk:
 
         return await self._database.effect(work)
 
+    async def tell(self, case_id: str, words: str, *, actor: str, vault: Vault) -> Case:
+        """Tell the customer of a case how it stands; raises NotFound where the case has no open ticket.
+
+        What is told is the customer's and lies sealed in the ticket; the audit names who told and how much.
+        """
+        name, told = name_of(actor), shorten(" ".join(words.split()), tickets.WORDS_MAX)
+        if not told:
+            raise BadRequest("case_note_missing", "say with --note what the customer is to read")
+
+        async def work(tx: Tx) -> Case:
+            case = await show(tx, case_id)
+            await tickets.told_in(tx, case, told, vault, self._clock.now())
+            await self._audit(tx, case, name, "case.told", "", f"{len(told)} characters")
+            return case
+
+        return await self._database.effect(work)
+
     async def _propose(self, tx: Tx, case_id: str, action: str, actor: str, note: str) -> Case:
         case = await show(tx, case_id)
         if action not in self.choices(case):
@@ -96,6 +129,10 @@ class Desk:
             raise BadRequest("case_note_missing", "say with --note what was done, and where")
         if await tx.execute(_PROPOSE, case_id, action, actor, note) != 1:
             raise Conflict("case_not_open", "look at it again with `python -m bot desk show`")
+        step = self._actions(case)[action]
+        if isinstance(step, Staged):
+            await step.begin(tx, case, actor, self._clock.now())
+        await tickets.moved_in(tx, case, "proposed", self._clock.now())
         await self._audit(tx, case, actor, "case.proposed", action, note)
         return await show(tx, case_id)
 
@@ -109,6 +146,7 @@ class Desk:
         if action is None or await tx.execute(_RESOLVE, case_id, *values) != 1:
             raise Conflict("case_not_proposed", "look at it again with `python -m bot desk show`")
         await action(tx, case, actor, now)
+        await tickets.closed_in(tx, case, now)
         await self._audit(tx, case, actor, "case.approved", case.action or "", note)
         return await show(tx, case_id)
 
@@ -116,6 +154,10 @@ class Desk:
         case = await show(tx, case_id)
         if await tx.execute(_REOPEN, case_id, note) != 1:
             raise Conflict("case_not_proposed", "only a proposal can be rejected")
+        step = self._actions(case).get(case.action or "")
+        if isinstance(step, Staged):
+            await step.drop(tx, case, actor, self._clock.now())
+        await tickets.moved_in(tx, case, "rejected", self._clock.now())
         await self._audit(tx, case, actor, "case.rejected", case.action or "", note)
         return await show(tx, case_id)
 

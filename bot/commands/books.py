@@ -6,6 +6,9 @@ from pathlib import Path
 
 from bot.billers import invariants as hosted
 from bot.billers.importing import BillImport, Report
+from bot.billers.stock import invariants as stock
+from bot.cases import invariants as complaints
+from bot.cases.applications import invariants as applications
 from bot.cases.desk import name_of
 from bot.commands.common import Commands, add_command, opened
 from bot.ledger import invariants as ledger
@@ -44,9 +47,12 @@ async def audit_house(house: House) -> list[str]:
     findings = [
         *await invariants.inspect(house.database, now, Policy()),
         *await ledger.inspect(house.database, now, hosted.CHECKS),
+        *await ledger.inspect(house.database, now, stock.CHECKS),
         *await ledger.inspect(house.database, now, reconciliation.CHECKS),
         *await ledger.inspect(house.database, now, sharing.CHECKS),
         *await ledger.inspect(house.database, now, contracts.CHECKS),
+        *await ledger.inspect(house.database, now, applications.CHECKS),
+        *await ledger.inspect(house.database, now, complaints.CHECKS),
     ]
     broken = [f"{finding.check} ({finding.count}): {', '.join(finding.ids)}" for finding in findings]
     totals = await invariants.totals(house.database)

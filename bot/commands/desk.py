@@ -7,6 +7,7 @@ import sys
 from bot.cases.book import SAID, Case, count_waiting, show, waiting, words_of
 from bot.commands.common import Commands, add_command, opened
 from bot.kernel.clock import SHANGHAI
+from bot.wiring.service import tickets_room
 
 
 def add(commands: Commands) -> None:
@@ -27,7 +28,10 @@ def add(commands: Commands) -> None:
     rejected = steps.add_parser("reject", help="refuse a proposal, or take one back; the case is open again")
     rejected.add_argument("case")
     rejected.set_defaults(command=_reject)
-    for step in (proposed, approved, rejected):
+    told = steps.add_parser("tell", help="tell the customer of a complaint how it stands: --note is what they read")
+    told.add_argument("case")
+    told.set_defaults(command=_tell_customer)
+    for step in (proposed, approved, rejected, told):
         step.add_argument("--as", dest="actor", required=True, metavar="NAME", help="who decides; goes into the audit")
         step.add_argument("--note", default="", help="why; goes into the audit")
 
@@ -53,8 +57,12 @@ async def _show(arguments: argparse.Namespace) -> int:
         else:
             case = await house.desk.look(arguments.case, actor=arguments.actor)
             words = words_of(house.vault, case)
+        ticket = await tickets_room(house.settings, house.database, house.vault).by_id(case.key)
         choices = house.desk.choices(case)
     _tell(case)
+    for entry in ticket.entries if ticket is not None else ():
+        shown = f"  {entry.words}" if entry.words and words is not None else ""
+        sys.stdout.write(f"ticket: {entry.at.astimezone(SHANGHAI):%m-%d %H:%M}  {entry.by}  {entry.what}{shown}\n")
     if words is not None:
         sys.stdout.writelines(f"said: {each}\n" for each in words)
     elif SAID in case.facts:
@@ -78,6 +86,12 @@ async def _approve(arguments: argparse.Namespace) -> int:
 async def _reject(arguments: argparse.Namespace) -> int:
     async with opened() as house:
         _tell(await house.desk.reject(arguments.case, actor=arguments.actor, note=arguments.note))
+    return 0
+
+
+async def _tell_customer(arguments: argparse.Namespace) -> int:
+    async with opened() as house:
+        _tell(await house.desk.tell(arguments.case, arguments.note, actor=arguments.actor, vault=house.vault))
     return 0
 
 

@@ -58,3 +58,8 @@ def random_text(length: int) -> str:
     while len(text) < length:
         text += "".join([_CHARACTER[byte] for byte in secrets.token_bytes(length + 8) if byte < _FAIR])
     return text[:length]
+
+
+def random_digits(length: int) -> str:
+    """Return that many decimal digits from the system's secure source."""
+    return f"{secrets.randbelow(10**length):0{length}d}"

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from bot.cases.book import SAID, open_case, seal_words
+from bot.cases.sla import Service
+from bot.cases.tickets import Complaint, Tickets
 from bot.kernel.clock import SystemClock
 from bot.kernel.masking import Secret
 from bot.storage.port import Database
@@ -110,3 +112,38 @@ def test_what_cannot_be_done_is_told(shell: Shell, arguments: list[str], code: i
 
     assert ran.code == code and told in ran.err and "Traceback" not in ran.err
     assert shell.sql("SELECT state FROM cases") == [("open",)]
+
+
+def put_ticket(shell: Shell) -> tuple[str, str]:
+    """Open a customer's ticket; return its case and its number."""
+    complaint = Complaint("cus_1", "official", "main", "wrong_account", "D21", "trc_1", None, "电费", 12_850)
+
+    async def work(database: Database) -> None:
+        book = Tickets(database, Vault.from_secrets([Secret(SECRET)]), Service())
+        ticket, _ = await book.open(complaint, CLOCK.now())
+        await book.remark(ticket, "正确的户号是 0522222222", CLOCK.now())
+
+    shell.doing(work)
+    ((case, number),) = shell.sql("SELECT k.id, t.number FROM tickets t JOIN cases k ON k.key = t.id")
+    return str(case), str(number)
+
+
+def test_a_customer_is_told_how_a_complaint_stands(shell: Shell) -> None:
+    """What is told lies sealed in the ticket; what the customer added is read only by who names themselves."""
+    case, number = put_ticket(shell)
+
+    told = shell.run("desk", "tell", case, "--as", "Ann", "--note", "供电公司核实中")
+    plain, named = shell.run("desk", "show", case), shell.run("desk", "show", case, "--as", "Ann")
+
+    assert told.code == 0
+    assert number in plain.out and "customer  remark" in plain.out and "0522222222" not in plain.out
+    assert "0522222222" in named.out and "desk  progress  供电公司核实中" in named.out
+    assert shell.sql("SELECT COUNT(*) FROM outbox WHERE kind = 'ticket'") == [(1,)]
+
+
+def test_only_a_complaint_has_somebody_to_tell(shell: Shell) -> None:
+    case = put_case(shell)
+
+    ran = shell.run("desk", "tell", case, "--as", "Ann", "--note", "hello")
+
+    assert (ran.code, ran.out) == (1, "") and "ticket" in ran.err
