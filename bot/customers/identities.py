@@ -13,10 +13,10 @@ SUBJECT: Final = "identities.subject"
 UNION: Final = "identities.unionid"
 
 _FIND: Final = """
-SELECT i.customer_id, i.unionid_hash, c.script FROM identities i JOIN customers c ON c.id = i.customer_id
+SELECT i.customer_id, i.unionid_hash, c.script, c.large FROM identities i JOIN customers c ON c.id = i.customer_id
 WHERE i.channel = $1 AND i.account = $2 AND i.subject_hash = $3
 """
-_BY_UNION: Final = "SELECT id, script FROM customers WHERE unionid_hash = $1"
+_BY_UNION: Final = "SELECT id, script, large FROM customers WHERE unionid_hash = $1"
 _ADD_CUSTOMER: Final = """
 INSERT INTO customers (id, script, created_at, unionid_hash) VALUES ($1, $2, $3, $4)
 ON CONFLICT (unionid_hash) DO NOTHING
@@ -40,6 +40,7 @@ _REACHABLE: Final = """
 UPDATE identities SET reachable = $4, seen_at = $5 WHERE channel = $1 AND account = $2 AND subject_hash = $3
 """
 _SCRIPT: Final = "UPDATE customers SET script = $2 WHERE id = $1 AND script <> $2"
+_LARGE: Final = "UPDATE customers SET large = $2 WHERE id = $1 AND large <> $2"
 _ADDRESS: Final = """
 SELECT i.channel, i.account, i.subject_sealed, c.script FROM identities i JOIN customers c ON c.id = i.customer_id
 WHERE i.customer_id = $1 AND i.channel = $2 AND i.account = $3 AND i.reachable = 1
@@ -51,6 +52,7 @@ ORDER BY i.seen_at DESC LIMIT 1
 class Customer:
     id: str
     script: str
+    large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Identities:
         )
         row = await self._database.row(_FIND, *name.key)
         if row is not None and name.union_hash in (None, row["unionid_hash"]):
-            return Customer(row["customer_id"], row["script"])
+            return Customer(row["customer_id"], row["script"], row["large"] == 1)
         try:
             return await self._database.effect(lambda tx: self._settle(tx, name, script))
         except Duplicate:
@@ -123,7 +125,7 @@ class Identities:
         if name.union_hash is not None and known["unionid_hash"] != name.union_hash:
             await tx.execute(_LEARN_UNION, *name.key, name.union_hash)
             await tx.execute(_CLAIM_UNION, known["customer_id"], name.union_hash)
-        return Customer(known["customer_id"], known["script"])
+        return Customer(known["customer_id"], known["script"], known["large"] == 1)
 
     async def _add(self, tx: Tx, name: _Name, script: str) -> Customer | None:
         """Give a name to the customer of its unionid or to a new one; None, and nothing left behind, if it has one."""
@@ -133,7 +135,7 @@ class Identities:
         if not fresh:
             linked = await tx.row(_BY_UNION, name.union_hash)
             assert linked is not None, "the conflict was with this row"
-            customer = Customer(linked["id"], linked["script"])
+            customer = Customer(linked["id"], linked["script"], linked["large"] == 1)
         sealed = self._vault.seal(name.subject, SUBJECT)
         values = (new_id("idn", now), customer.id, *name.key, sealed, name.union_hash, to_micros(now))
         if await tx.execute(_ADD_IDENTITY, *values):
@@ -151,6 +153,10 @@ class Identities:
     async def set_script(self, customer_id: str, script: str) -> None:
         """Remember in which script a customer writes, for messages that answer nothing."""
         await self._database.effect(lambda tx: tx.execute(_SCRIPT, customer_id, script))
+
+    async def set_large(self, customer_id: str, large: bool) -> None:
+        """Remember whether a customer wants large type and few words."""
+        await self._database.effect(lambda tx: tx.execute(_LARGE, customer_id, int(large)))
 
     async def address(self, customer_id: str, channel: str, account: str) -> Address | None:
         """Return where a customer reads messages of one account; None when unreachable there."""

@@ -10,10 +10,12 @@ import pytest
 from bot.dialogue import cues
 from bot.dialogue.event import Followed, Happening, Pictured, Placed, Pressed, Said, Scanned
 from bot.dialogue.session import Conversation, Sessions, State
-from tests.dialogue.town import CODE, METERS, ROOMS, TickingClock, Town, bill_no, open_town, words
+from tests.dialogue.neighbours import METERS
+from tests.dialogue.town import CODE, ROOMS, TickingClock, Town, bill_no, open_town, words
 
 KEYS = ("pay:property", "query:electricity", "pay:dining", "act:history", "act:human", "junk", "pay:")
-TURNS = 300
+# Three walks in-process and one on Redis: 2,000 turns in all, 20,000 in the soak.
+TURNS = 600
 TURNS_SOAK = 20_000
 COMMON = (
     """
@@ -22,7 +24,9 @@ COMMON = (
 第二个|1|2|3|4|5|1,2|2,3|12|50|58.5|一百二|两块五|0|99999999|-5|不是50是500|改成88|只交9月的|上个月的|取消订单|删除户号
 先交电费再交物业费|交电费，然后查水费|把电费和物业费都交了|自动扣款|收款码|开户|天气怎么样|哈哈哈|？？？|。|😀|abc
 pay my bill|cancel|我要繳電費|查電費|唔要喇|不知道|等一下|什么意思|再说一遍|没看懂|物业|电|店|元|是|的|绑定户号
-{{7*7}}|<a href="x">y</a>|' OR 1=1 --
+我保存了哪些户号|叫我家|备注成公司|我家的都交了|我家的电费|交我家的|把我家和公司的电费都交了|删除我家的|帮我妈交电费|不用保存|再交一次
+老样子|电费跟上次一样|到期提醒我|别提醒了|开通自动缴费|取消自动缴费|更多|上个月交了什么|找一下50块那笔|去年的电费|回单|除了9月|第一个和第三个
+05111111|绑定电费户号|长辈模式|退出长辈模式|换门店|全都交了吧|{{7*7}}|<a href="x">y</a>|' OR 1=1 --
 """.strip()
     .replace("\n", "|")
     .split("|")
@@ -68,6 +72,11 @@ class Walk:
             f"查电费 {meter}",
             f"不对，房号是{room}",
             f"户号是{meter}",
+            f"{room} {ROOMS[room][0]}",
+            f"把{room}叫{who}的老家",
+            f"把{meter}叫{who}的老家",
+            f"交{who}的老家的电费",
+            f"绑定电费户号{meter}",
         ]
         lucky = self.dice.random()
         if lucky < 0.35:
@@ -114,6 +123,7 @@ class Walk:
         for other, (room, meter) in CUSTOMERS.items():
             if other != who:
                 assert MASKS[room] not in answer and room not in answer and meter not in answer
+                assert f"{other}的老家" not in answer
         assert ROOMS[CUSTOMERS[who][0]][0] not in answer, "a name that was given as a proof is never echoed"
         orders = await self._order_count()
         if orders != self.orders:
@@ -143,7 +153,7 @@ class Walk:
         for text in ("返回", "取消", "取消", "取消", "取消", "取消", "取消", "取消"):
             await self.town.say(text, who)
         answer = await self.town.say("你好", who)
-        assert re.search(r"1\. 物业费", answer), answer
+        assert re.search(r"\d\. 物业费", answer), answer
         answer = await self.town.say("交物业费", who)
         assert answer
         await self.town.say("取消", who)

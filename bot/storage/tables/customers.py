@@ -11,6 +11,8 @@ customers = table(
     moment("created_at"),
     # One person across the apps of one open platform; the database itself sees to it that there is one row.
     text("unionid_hash", null=True),
+    # Large type, short words and a person first, for who asked for it.
+    number("large"),
     sa.Index(None, "unionid_hash", unique=True),
 )
 
@@ -42,11 +44,21 @@ saved_accounts = table(
     sealed("account_sealed"),
     text("account_mask"),
     sealed("fields_sealed", null=True),
-    text("nickname", default=""),
     moment("used_at"),
     moment("created_at"),
+    # Accounts of one nickname (我家) are a group.
+    sealed("nickname_sealed", null=True),
+    # When its bills are looked at next, for who asked to be reminded.
+    moment("remind_at", null=True),
     sa.UniqueConstraint("customer_id", "item_id", "account_hash"),
     sa.Index(None, "customer_id", "scene"),
+    sa.Index(
+        "ix_saved_accounts_remind_at",
+        "remind_at",
+        "id",
+        sqlite_where=sa.text("remind_at IS NOT NULL"),
+        postgresql_where=sa.text("remind_at IS NOT NULL"),
+    ),
 )
 
 consents = table(

@@ -2,13 +2,16 @@
 
 from bot.billers.catalogue import Catalogue
 from bot.dialogue.deductions import ChatDeductions
+from bot.payments.contracts.accounts import ContractAccounts
 from tests.payments.contracts.rig import ContractWorld
 
 
 async def test_only_ones_own_is_shown_and_ended(autopay: ContractWorld) -> None:
     contract = await autopay.active()
     catalogue = Catalogue(autopay.world.database, autopay.world.clock)
-    chat = ChatDeductions(autopay.world.payments.autopay, catalogue)
+    world = autopay.world
+    accounts = ContractAccounts(world.database, world.vault, world.clock)
+    chat = ChatDeductions(autopay.world.payments.autopay, catalogue, accounts)
 
     [shown] = await chat.standing("cus-1")
     assert (shown.id, shown.account_mask, shown.maximum) == (contract.id, "****5678", 20_000)
