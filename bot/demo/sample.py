@@ -8,8 +8,9 @@ from bot.billers.catalogue import Catalogue, put_item, put_merchant, put_store
 from bot.billers.codes import add_code
 from bot.billers.importing import BillImport
 from bot.billers.items import BillItem
+from bot.billers.stock import book
 from bot.demo.samples import SAMPLES
-from bot.kernel.clock import Clock
+from bot.kernel.clock import Clock, business_day
 from bot.storage.port import Database, Row, Tx
 from bot.storage.vault import Vault
 
@@ -37,6 +38,8 @@ async def put_sample(database: Database, vault: Vault, catalogue: Catalogue, clo
                 await put_store(tx, store, clock)
             for item in sample.items:
                 await put_item(tx, item, clock)
+            for offer in sample.offers(business_day(clock.now())):
+                await book.put(tx, offer, clock.now())
         codes = list(await tx.rows(_CODES))
         if not codes:
             await _add_codes(tx, clock)

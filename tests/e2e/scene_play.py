@@ -12,10 +12,11 @@ customer goes through them from top to bottom. The lines of a section:
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.e2e.desk_play import decide
 from tests.e2e.driver import link_in
 from tests.e2e.leaping import City, Purchase
 
@@ -32,6 +33,7 @@ class Visit:
     openid: str
     answer: str = ""
     bought: Purchase | None = None
+    people: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,34 @@ async def _presses(visit: Visit, key: str) -> None:
     visit.answer = "\n".join(reply.get("text") or "" for reply in said["replies"])
 
 
+async def _sends_a_photo(visit: Visit) -> None:
+    values = {"msgtype": "image", "media_id": "media-1", "pic_url": "https://example.com/photo.jpg"}
+    said = await visit.city.town.sim("wechat", "event", openid=visit.openid, **values)
+    visit.answer = "\n".join(reply.get("text") or "" for reply in said["replies"])
+
+
+def _desk(action: str) -> Doer:
+    async def decided(visit: Visit, note: str | None = None) -> None:
+        await decide(visit.city, visit.openid, action, note or "seen")
+
+    return decided
+
+
+async def _becomes(visit: Visit, name: str) -> None:
+    """Let another customer go on from here; who was somebody before is that person again."""
+    visit.people.setdefault("the customer", visit.openid)
+    if name not in visit.people:
+        visit.people[name] = await visit.city.person()
+    visit.openid = visit.people[name]
+
+
 HAPPENINGS: dict[str, Doer] = {
+    r"sends a photo": _sends_a_photo,
+    r"the desk approves": _desk("approve"),
+    r"the desk carries it out as (?P<note>.+)": _desk("done"),
+    r"the desk asks for (?P<note>.+)": _desk("documents"),
+    r"the desk rejects it: (?P<note>.+)": _desk("reject"),
+    r"becomes (?P<name>.+)": _becomes,
     r"pays": _pays,
     r"(?P<number>\d+) (?P<unit>minute|hour|day)s? pass(?:es)?": _leaps,
     r"presses (?P<key>\S+)": _presses,

@@ -12,11 +12,18 @@ from bot.dialogue.acts import Act
 from bot.dialogue.learned import LearnedRouter
 from bot.dialogue.scene import Scene
 from bot.dialogue.shapes.amount import AMOUNT_STEPS
+from bot.dialogue.shapes.application import APPLICATION_STEPS
 from bot.dialogue.shapes.bill import BILL_STEPS
+from bot.dialogue.shapes.catalogue import CATALOGUE_STEPS
 from bot.dialogue.topics import TOPICS
 from handlers import SCENES
 
-SHAPES = {"bill": BILL_STEPS, "amount": AMOUNT_STEPS}
+SHAPES = {
+    "application": APPLICATION_STEPS,
+    "bill": BILL_STEPS,
+    "amount": AMOUNT_STEPS,
+    "catalogue": CATALOGUE_STEPS,
+}
 ROUTER = LearnedRouter(SCENES, lambda: date(2026, 11, 23))
 
 

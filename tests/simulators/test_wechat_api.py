@@ -253,3 +253,27 @@ async def test_a_body_that_is_no_object_is_refused(body: bytes, errcode: int) ->
 
 def test_the_plan_hides_secrets_from_its_text() -> None:
     assert SECRET not in repr(account())
+
+
+async def test_a_picture_that_a_person_sends_can_be_fetched_by_its_id() -> None:
+    async with rig() as running:
+        url = f"{running.url}/_sim/picture?openid={ALICE.openid}"
+        async with aiohttp.ClientSession() as session, session.post(url, data=b"\x89PNG picture") as answer:
+            sent = await answer.json()
+            assert answer.status == 200, sent
+
+        media_id = sent["media_id"]
+        assert running.product.messages[-1].media_id == media_id
+        query = {"access_token": await running.token(), "media_id": media_id}
+        async with running.session.get(running.url + "/cgi-bin/media/get", params=query) as response:
+            assert await response.read() == b"\x89PNG picture"
+
+
+@pytest.mark.parametrize(("openid", "body"), [("oNobody", b"x"), (ALICE.openid, b""), (BOB.openid, b"x")])
+async def test_a_picture_of_nobody_or_nothing_is_refused(openid: str, body: bytes) -> None:
+    async with (
+        rig() as running,
+        aiohttp.ClientSession() as session,
+        session.post(f"{running.url}/_sim/picture?openid={openid}", data=body) as answer,
+    ):
+        assert answer.status == 400

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from bot.billers.catalogue import Store
+from bot.billers.discount import Ahead, Discount
 from bot.billers.items import AmountKind, AmountRule, Flow, InputField, ItemDefinition, LateFee
 from bot.demo.samples.value import Sample, item, merchant
 
@@ -31,6 +32,7 @@ PROPERTY: Final = ItemDefinition(
     ),
     oldest_first=True,
     late_fee=LateFee(daily_rate=Decimal("0.0005"), grace_days=15),
+    discount=Discount(ahead=(Ahead(months=6, rate=Decimal("0.03")), Ahead(months=12, rate=Decimal("0.05")))),
 )
 ELECTRICITY: Final = ItemDefinition(
     flow=Flow.FETCH,

@@ -33,14 +33,15 @@ async def say_amount(scene: Scene, context: Context, frame: Frame) -> Outcome | 
     if rule.presets:
         free = rule.kind is not AmountKind.PRESETS
         options = preset_options(rule)
-        return Menu("amount", "amount_menu", options, {**facts, "free": free}, free="amount" if free else "")
+        return Menu("amount", "amount_menu", options, {**facts, "free": free}, free="amount")
     return Ask("amount", "ask_amount", "amount", facts)
 
 
 async def price_amount(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
     """Quote the amount."""
     item = await chosen_item(context, frame)
-    title = f"{await _payee(context, frame)} {item.name}"
+    table = frame.get("table")
+    title = " ".join(filter(None, (await _payee(context, frame), table and f"{table}号桌", item.name)))
     return await price(context, [Line(item.id, int(frame.slots["amount"].value), title)], frame)
 
 

@@ -5,11 +5,14 @@ from typing import Final
 from bot.billers.items import BillItem, Flow
 from bot.billers.port import BillQuery, Found, Later, Line, NotFound
 from bot.customers.accounts import SavedAccount
+from bot.dialogue.acts import Act
+from bot.dialogue.nicknames import for_others, narrowed
 from bot.dialogue.reading import read_field
 from bot.dialogue.scene import Context, Scene, Step
 from bot.dialogue.session import Frame, Slot
 from bot.dialogue.shapes.choosing import choose_bills
-from bot.dialogue.shapes.common import be_open, choose_item, chosen_item, hear_account, price
+from bot.dialogue.shapes.common import be_open, called, choose_item, chosen_item, hear_account, price
+from bot.dialogue.shapes.parts import choose_part
 from bot.dialogue.steps import Abort, Again, Ask, Menu, Option, Outcome
 
 _OFFERED: Final = 8
@@ -17,18 +20,21 @@ _OFFERED: Final = 8
 
 async def recall(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
     """Take the customer's saved account, or offer those there are, unless another one was asked for."""
-    if frame.get("account") or frame.anew or frame.tried:
+    if frame.get("account") or frame.anew or frame.tried or frame.act is Act.BIND:
         return None
-    items = {item.id: item for item in await context.catalogue.items(scene.key, context.merchants)}
+    every = await context.catalogue.items(scene.key, context.merchants)
+    items = {item.id: item for item in called(every, frame.heard.get("words", ""))}
     wanted = frame.get("item")
     saved = [
         account
         for account in await context.saved.of(context.customer_id, scene.key)
         if account.item_id in items and wanted in (None, account.item_id)
     ]
+    others = for_others(frame.heard, saved)
+    saved = list(narrowed(saved, frame.heard))
     if not saved:
         return None
-    if len(saved) == 1:
+    if len(saved) == 1 and not others:
         frame.slots |= {name: Slot(value, "saved") for name, value in _slots_of(saved[0]).items()}
         return None
     alone = len(items) == 1
@@ -48,7 +54,8 @@ def _option(saved: SavedAccount, item: BillItem, alone: bool) -> Option:
 
 
 def _slots_of(saved: SavedAccount) -> dict[str, str]:
-    return {**saved.fields, "item": saved.item_id, "account": saved.account}
+    called = {"called": saved.nickname} if saved.nickname else {}
+    return {**saved.fields, **called, "item": saved.item_id, "account": saved.account}
 
 
 async def ask_account(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
@@ -105,7 +112,7 @@ async def find_bills(scene: Scene, context: Context, frame: Frame) -> Outcome | 
         return await _not_found(context, frame)
     frame.found = answer
     frame.tried = {}
-    if slot.source != "saved":
+    if slot.source != "saved" and not frame.unsaved and item.definition.remember:
         await _remember(scene, context, frame, answer, fields)
     return None
 
@@ -160,7 +167,8 @@ async def price_bills(scene: Scene, context: Context, frame: Frame) -> Outcome |
         for bill in bills
     ]
     if not lines and said:
-        lines.append(Line(item.id, int(said), f"{item.name}预存", account, mask, None, None, fields))
+        title = f"{item.name}预存" if item.definition.billed else item.name
+        lines.append(Line(item.id, int(said), title, account, mask, None, None, fields))
     assert lines, "choose_bills leaves a bill or an amount"
     return await price(context, lines, frame)
 
@@ -178,5 +186,6 @@ BILL_STEPS: tuple[Step, ...] = (
     give_fields,
     find_bills,
     choose_bills,
+    choose_part,
     price_bills,
 )

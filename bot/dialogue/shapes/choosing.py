@@ -140,4 +140,5 @@ def _how_much(item: BillItem, mask: str, balance: int, ask: str, menu: str) -> O
         return Ask("amount", ask, "amount", facts)
     free = rule.kind is not AmountKind.PRESETS
     options = preset_options(rule)
-    return Menu("amount", menu, options, {**facts, "free": free}, free="amount" if free else "")
+    # A sum that is no preset is read too, so that its refusal can name those that are.
+    return Menu("amount", menu, options, {**facts, "free": free}, free="amount")

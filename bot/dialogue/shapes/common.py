@@ -5,17 +5,20 @@ from typing import Final
 
 from bot.billers.items import AmountRule, BillItem
 from bot.billers.port import Later, Line, Quote, Refusal
+from bot.billers.quoting import unavailable
 from bot.dialogue.acts import Act
 from bot.dialogue.reading import read_field
 from bot.dialogue.scene import Context, Scene
 from bot.dialogue.session import Frame, Slot
 from bot.dialogue.steps import Abort, Again, Ask, Done, Menu, Option, Outcome, Pay
-from bot.kernel.clock import SHANGHAI
 
 _OFFERED: Final = 9
+_MOBILE_DIGITS: Final = 11
 # Which slots to fill anew after a refusal; then the bills are looked at again.
 _CHOOSE_AGAIN: Final = {
     "oldest_first": ("bills", "amount"),
+    "mandatory_first": ("bills", "amount"),
+    "once_a_period": ("bills", "amount"),
     "one_at_a_time": ("bills", "amount"),
     "bill_twice": ("bills", "amount"),
     "bill_gone": ("bills", "amount"),
@@ -29,7 +32,8 @@ async def hear_account(scene: Scene, context: Context, frame: Frame) -> Outcome 
     """Take the account out of the sentence that opened the frame, if an item of the scene accepts its form."""
     if not frame.heard or frame.get("account"):
         return None
-    for item in await context.catalogue.items(scene.key, context.merchants):
+    items = await context.catalogue.items(scene.key, context.merchants)
+    for item in called(items, frame.heard.get("words", "")):
         field = item.definition.account
         if field is None or frame.get("item") not in (None, item.id):
             continue
@@ -49,6 +53,7 @@ async def choose_item(scene: Scene, context: Context, frame: Frame) -> Outcome |
     items = await context.catalogue.items(scene.key, context.merchants)
     if not items:
         return Abort("scene_not_here", {"scene": scene.name})
+    items = called(items, frame.heard.pop("words", ""))
     if len(items) > 1:
         options = tuple(Option(item.id, f"{item.merchant_short_name} {item.name}") for item in items[:_OFFERED])
         return Menu("item", "choose_item", options, {"scene": scene.name})
@@ -56,20 +61,19 @@ async def choose_item(scene: Scene, context: Context, frame: Frame) -> Outcome |
     return None
 
 
+def called(items: tuple[BillItem, ...], words: str) -> tuple[BillItem, ...]:
+    """Return the items that a sentence names, by their own words and by their merchant; all where it names none."""
+    named = tuple(item for item in items if any(word in words for word in item.definition.words)) or items
+    return tuple(item for item in named if item.merchant_short_name in words) or named
+
+
 async def be_open(scene: Scene, context: Context, frame: Frame) -> Outcome | None:
     """Say at once when nothing can be paid now, before the customer has typed anything for it."""
     item = await chosen_item(context, frame)
-    if frame.act is Act.QUERY:
+    if frame.act in (Act.QUERY, Act.BIND):
         return None
-    if item.state != "active":
-        return Abort("refused_item_paused", {"item": item.name})
-    outage, hours = item.definition.outage_at(context.at), item.definition.hours
-    if outage is not None:
-        until = f"{outage.ends.astimezone(SHANGHAI):%m-%d %H:%M}"
-        return Abort("refused_outage", {"item": item.name, "until": until, "reason": outage.reason})
-    if not hours.covers(context.at):
-        return Abort("refused_closed_hours", {"opens": f"{hours.opens:%H:%M}", "closes": f"{hours.closes:%H:%M}"})
-    return None
+    refusal = unavailable(item, context.at)
+    return None if refusal is None else Abort(f"refused_{refusal.code}", refusal.facts)
 
 
 async def chosen_item(context: Context, frame: Frame) -> BillItem:
@@ -80,7 +84,7 @@ async def chosen_item(context: Context, frame: Frame) -> BillItem:
 async def price(context: Context, lines: Sequence[Line], frame: Frame) -> Outcome:
     """Ask the biller for a quote, unless the one that was shown still holds."""
     if frame.quote is not None and frame.quote.expires_at > context.at:
-        return Pay(frame.quote)
+        return await _shown(context, frame.quote)
     biller = await context.billers.biller(lines[0].item_id)
     quote = await biller.quote(lines, context.at, frame.get("store"))
     if isinstance(quote, Later):
@@ -89,7 +93,24 @@ async def price(context: Context, lines: Sequence[Line], frame: Frame) -> Outcom
         return await mend(context, quote, frame)
     assert isinstance(quote, Quote), "a biller's answers are a closed set"
     frame.quote = quote
-    return Pay(quote)
+    return await _shown(context, quote)
+
+
+async def _shown(context: Context, quote: Quote) -> Pay:
+    """Show a price with what its item wants to be known before it is paid."""
+    definition = (await context.catalogue.item(quote.lines[0].item_id)).definition
+    supervised = "" if definition.escrow is None else definition.escrow.words
+    facts = {"caution": definition.caution, "supervised": supervised, "read_back": ""}
+    if definition.account is not None and definition.account.read_back:
+        facts["read_back"] = in_groups(quote.lines[0].account)
+    return Pay(quote, facts)
+
+
+def in_groups(number: str) -> str:
+    """Return a mobile number as people check it, 3-4-4; any other number in fours."""
+    if len(number) == _MOBILE_DIGITS:
+        return f"{number[:3]}-{number[3:7]}-{number[7:]}"
+    return "-".join(number[start : start + 4] for start in range(0, len(number), 4))
 
 
 async def mend(context: Context, refusal: Refusal, frame: Frame) -> Outcome:
@@ -100,7 +121,12 @@ async def mend(context: Context, refusal: Refusal, frame: Frame) -> Outcome:
         return Again("quote_expired")
     if refusal.code == "amount_range":
         frame.drop("amount")
+        if "presets" in refusal.facts:
+            return Again("amount_presets", refusal.facts)
         return Ask("amount", "amount_range", "amount", refusal.facts)
+    if refusal.code == "part_amount":
+        frame.drop("amount")
+        return Again("refused_part_amount", refusal.facts)
     if refusal.code == "bill_held":
         return await _held(context, refusal, frame)
     if refusal.code in _CHOOSE_AGAIN and frame.found is not None:

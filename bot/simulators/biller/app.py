@@ -37,7 +37,7 @@ class Biller:
         self.closing = asyncio.Event()
         self.background = Background()
         self.faults = Faults(BILLER_FAULTS, seed=plan.seed, by_suffix=plan.faults_by_account, rates=plan.rates)
-        self.book = Book(plan)
+        self.book = Book(plan, clock.now())
         self.door = Doorkeeper(plan.code, plan.secret)
         self.calls: dict[str, int] = dict.fromkeys(OPERATIONS.values(), 0)
         operations = Operations(plan, clock, self.book, self.background)
@@ -177,6 +177,7 @@ async def _pay_elsewhere(request: web.Request) -> web.Response:
     """Mark a bill as paid through another channel: {account, bill_no}."""
     biller, facts = request.app[BILLER], await request.json()
     account = biller.book.account(str(facts.get("account")), biller.clock.now().date())
+    account = biller.book.refresh(account, biller.clock.now()) if account else None
     bill = biller.book.bill(account, str(facts.get("bill_no"))) if account else None
     if account is None or bill is None:
         return web.json_response({"error": "no such bill"}, status=404)

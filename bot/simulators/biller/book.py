@@ -1,9 +1,10 @@
 """The biller's records: accounts, bills, and one line for each payment it was told of."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +30,7 @@ class Verdict:
     code: str = ""
     biller_ref: str = ""
     retry_after: float = 0
+    ticket: dict[str, str] | None = None
 
     def facts(self) -> dict[str, Any]:
         """The answer in the connector's shape."""
@@ -36,7 +38,8 @@ class Verdict:
             return {"result": "pending", "retry_after": self.retry_after}
         if self.result == "refused":
             return {"result": "refused", "code": self.code, "message": MESSAGES[self.code]}
-        return {"result": self.result, "biller_ref": self.biller_ref}
+        told: dict[str, Any] = {"result": self.result, "biller_ref": self.biller_ref}
+        return told if self.ticket is None else {**told, "ticket": self.ticket}
 
 
 @dataclass(slots=True)
@@ -60,11 +63,14 @@ class Line:
 class Book:
     """All accounts and lines, in memory, with an optional journal of what was settled and reversed."""
 
-    def __init__(self, plan: BillerPlan) -> None:
+    def __init__(self, plan: BillerPlan, opened: datetime) -> None:
         self._plan = plan
+        self._opened = opened
+        self._offers: dict[tuple[str, str], Bill] = {}
         self._accounts = {account.account: account for account in plan.accounts}
         self._lines: dict[str, Line] = {}
         self._refs = count(1)
+        self._tickets = count(1)
         self._path = Path(plan.journal) if plan.journal else None
         self._journal: IO[str] | None = None
 
@@ -92,10 +98,33 @@ class Book:
 
     def bill(self, account: Account, bill_no: str) -> Bill | None:
         """The account's bill with this number."""
-        return next((bill for bill in account.bills if bill.bill_no == bill_no), None)
+        offered = self._offers.get((account.account, bill_no))
+        return offered or next((bill for bill in account.bills if bill.bill_no == bill_no), None)
+
+    def refresh(self, account: Account, at: datetime) -> Account:
+        """Compute anew what the account owes at this moment; what was paid stays as it was."""
+        if account.source is None:
+            return account
+        paid = {bill.bill_no: bill for bill in account.bills if bill.paid}
+        fresh = account.source.bills(account.account, at, self._opened)
+        refreshed = replace(account, bills=tuple(paid.get(bill.bill_no, bill) for bill in fresh))
+        self.put(refreshed)
+        return refreshed
+
+    def offer(self, account: Account, amount: int, day: date) -> Bill | None:
+        """A bill of the sum that the customer named, from the account's meter; None where that takes no such sum."""
+        if account.meter is None:
+            return None
+        offered = account.meter.offer(self.new_ref("Q"), amount, f"{day}")
+        if offered is not None:
+            self._offers[account.account, offered.bill_no] = offered
+        return offered
 
     def mark(self, account: Account, bill_no: str, *, paid: bool) -> None:
         """Make a bill paid or open again."""
+        offered = self._offers.get((account.account, bill_no))
+        if offered is not None:
+            self._offers[account.account, bill_no] = replace(offered, paid=paid)
         bills = tuple(replace(bill, paid=paid) if bill.bill_no == bill_no else bill for bill in account.bills)
         self.put(replace(self._accounts[account.account], bills=bills))
 
@@ -118,6 +147,11 @@ class Book:
     def new_ref(self, kind: str) -> str:
         """A number of the biller's own for a settlement or reversal."""
         return f"{self._plan.code}-{kind}{next(self._refs):08d}"
+
+    def new_ticket(self, line_id: str) -> dict[str, str]:
+        """The numbers of a fiscal receipt: code of 8, number of 10, check of 6 characters."""
+        check = hashlib.sha256(line_id.encode()).hexdigest()[:6]
+        return {"code": "99010126", "number": f"{next(self._tickets):010d}", "check": check}
 
     def write(self, kind: str, line: Line) -> None:
         """Append a settled or reversed line to the journal."""

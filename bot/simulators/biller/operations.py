@@ -1,6 +1,6 @@
 """The five operations of docs/connector.md as the biller carries them out."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from bot.simulators.background import Background
@@ -10,6 +10,7 @@ from bot.simulators.biller.wire import NoAnswer, fen, text
 from bot.simulators.clock import Clock
 
 LATER_SECONDS = 2
+SHANGHAI = timedelta(hours=8)
 REFUSED_ADVICE = {"paid_elsewhere": "paid_elsewhere", "advise_closed": "closed"}
 UNKNOWN = {"result": "unknown"}
 Facts = dict[str, Any]
@@ -33,12 +34,17 @@ class Operations:
             raise NoAnswer(400, "fields")
         if fault == "query_later":
             return {"result": "later", "retry_after": LATER_SECONDS}
-        account = self._book.account(number, self._today())
+        account = self._account(number)
         if account is None or (account.item and item and account.item != item):
             return {"result": "not_found"}
         if any(given.get(name) != value for name, value in account.fields.items()):
             return {"result": "not_found"}
-        bills = [_bill_facts(bill) for bill in account.bills if not period or bill.period == period]
+        today = self._today()
+        listed = account.bills
+        if account.meter is not None and "amount" in request:
+            offered = self._book.offer(account, fen(request, "amount"), today)
+            listed = () if offered is None else (offered,)
+        bills = [_bill_facts(bill, today) for bill in listed if not period or bill.period == period]
         return {
             "result": "found",
             "account": account.account,
@@ -90,6 +96,9 @@ class Operations:
         return line.undo.facts() if line and line.undo else UNKNOWN
 
     def _begin(self, line: Line, fault: str) -> None:
+        account = self._account(line.account)
+        if account is not None and account.slow and not fault:
+            fault = "advise_pending"
         if fault in ("advise_pending", "advise_pending_refused"):
             line.advice = self._pending()
             self._background.start(self._decide_later(line, refuse=fault == "advise_pending_refused"))
@@ -105,7 +114,7 @@ class Operations:
             line.undo = Verdict("refused", "not_found")
 
     def _decide(self, line: Line, refusal: str) -> None:
-        account = self._book.account(line.account, self._today())
+        account = self._account(line.account)
         code = self._why_not(line, account)
         if refusal and not code:
             code = refusal
@@ -118,7 +127,9 @@ class Operations:
             self._book.mark(account, line.bill_no, paid=True)
         else:
             self._book.credit(account, line.amount)
-        line.advice = Verdict("settled", biller_ref=self._book.new_ref("S"))
+        bill = self._book.bill(account, line.bill_no) if line.bill_no else None
+        ticket = self._book.new_ticket(line.line_id) if bill and bill.ticket else None
+        line.advice = Verdict("settled", biller_ref=self._book.new_ref("S"), ticket=ticket)
         self._book.write("settled", line)
 
     def _why_not(self, line: Line, account: Account | None) -> str:
@@ -131,10 +142,13 @@ class Operations:
             return "not_found"
         if bill.paid:
             return "paid_elsewhere"
-        return "" if line.amount == bill.amount + bill.late_fee else "amount"
+        # Whoever paid before midnight paid yesterday's late fee.
+        days = (self._today(), self._today() - timedelta(days=1))
+        return "" if bill.takes(line.amount, days) else "amount"
 
     def _begin_undo(self, line: Line, fault: str) -> None:
-        if fault == "undo_used":
+        account = self._account(line.account)
+        if fault == "undo_used" or (account is not None and account.final and not line.bill_no):
             line.undo = Verdict("refused", "used")
         elif fault == "undo_pending":
             line.undo = self._pending()
@@ -147,7 +161,7 @@ class Operations:
         self._reverse(line)
 
     def _reverse(self, line: Line) -> None:
-        account = self._book.account(line.account, self._today())
+        account = self._account(line.account)
         assert account is not None, "a settled line has an account"
         if line.bill_no:
             self._book.mark(account, line.bill_no, paid=False)
@@ -162,20 +176,29 @@ class Operations:
     def _pending(self) -> Verdict:
         return Verdict("pending", retry_after=self._plan.pending_seconds)
 
+    def _account(self, number: str) -> Account | None:
+        account = self._book.account(number, self._today())
+        return None if account is None else self._book.refresh(account, self._clock.now())
+
     def _today(self) -> date:
-        return self._clock.now().date()
+        return (self._clock.now() + SHANGHAI).date()
 
 
-def _bill_facts(bill: Bill) -> Facts:
-    return {
+def _bill_facts(bill: Bill, today: date) -> Facts:
+    facts: Facts = {
         "bill_no": bill.bill_no,
         "period": bill.period,
         "amount": bill.amount,
-        "late_fee": bill.late_fee,
+        "late_fee": bill.late_on(today),
         "due_on": bill.due_on,
         "state": "paid" if bill.paid else "open",
         "detail": dict(bill.detail),
     }
+    if bill.title:
+        facts["title"] = bill.title
+    if bill.split is not None:
+        facts["split"] = dict(bill.split)
+    return facts
 
 
 def _moment(value: str) -> datetime:

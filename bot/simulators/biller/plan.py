@@ -4,8 +4,8 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
 
 GENERATED_ACCOUNT = re.compile(r"05\d{8}")
 SURNAMES = "张王李赵刘陈杨黄周吴徐孙马朱胡"
@@ -15,7 +15,12 @@ MONTHS_BACK = 3
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """One bill; `amount` and `late_fee` in fen, what is due is their sum."""
+    """One bill; `amount` and `late_fee` in fen, what is due is their sum.
+
+    `late_per_mille` of the amount are added for each day after the due day, up to the amount itself. `tiers` are
+    further sums that pay it. `split` says how a treatment was shared: total, pool and personal fen. With `ticket`
+    its payment gets a fiscal receipt.
+    """
 
     bill_no: str
     period: str
@@ -24,13 +29,41 @@ class Bill:
     late_fee: int = 0
     detail: Mapping[str, str] = field(default_factory=dict)
     paid: bool = False
+    title: str = ""
+    late_per_mille: int = 0
+    tiers: tuple[int, ...] = ()
+    split: Mapping[str, int] | None = None
+    ticket: bool = False
+
+    def late_on(self, day: date) -> int:
+        """The late fee on a day in fen: the fixed one and what a daily one has grown to, never above the bill."""
+        days = max((day - date.fromisoformat(self.due_on)).days, 0)
+        return self.late_fee + min((self.amount * self.late_per_mille * days + 500) // 1000, self.amount)
+
+    def takes(self, amount: int, days: tuple[date, ...]) -> bool:
+        """Whether an amount pays it: what is due on one of the days, or one of its tiers."""
+        return amount in self.tiers or any(amount == self.amount + self.late_on(day) for day in days)
+
+
+class Source(Protocol):
+    """Computes the bills of an account anew at every look; `opened` is when the biller started."""
+
+    def bills(self, account: str, at: datetime, opened: datetime) -> tuple[Bill, ...]: ...
+
+
+class Meter(Protocol):
+    """Makes a bill of a sum that the customer named, or none where it does not take that sum."""
+
+    def offer(self, number: str, amount: int, day: str) -> Bill | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """One customer's account; `name` and `address` are masked already, `balance` is prepaid fen.
 
-    `fields` are what a query must bring to see it (city, the holder's name); other fields are ignored.
+    `fields` are what a query must bring to see it (city, the holder's name); other fields are ignored. `source`
+    computes further bills, `meter` is what a second query is put to. A `slow` one is credited after a while, and
+    from a `final` one no prepayment comes back.
     """
 
     account: str
@@ -40,6 +73,10 @@ class Account:
     balance: int = 0
     fields: Mapping[str, str] = field(default_factory=dict)
     bills: tuple[Bill, ...] = ()
+    source: Source | None = None
+    meter: Meter | None = None
+    slow: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

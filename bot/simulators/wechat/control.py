@@ -1,6 +1,7 @@
 """The control interface under /_sim: tests order what people do and what goes wrong."""
 
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import wraps
@@ -10,7 +11,7 @@ from aiohttp import web
 
 from bot.simulators.wechat import caller, doings
 from bot.simulators.wechat.plan import Account, Person, WeChatPlan, changed
-from bot.simulators.wechat.world import WORLD, Contact, World
+from bot.simulators.wechat.world import WORLD, Contact, Media, World
 
 Answer = Callable[[web.Request, World, dict[str, Any]], Awaitable[Any]]
 
@@ -59,6 +60,25 @@ async def event(request: web.Request, world: World, body: dict[str, Any]) -> Any
     if "msgtype" in body:
         return (await doings.send_message(world, account, contact, str(body["msgtype"]), body)).view()
     return (await doings.cause_event(world, account, contact, str(body["event"]), body)).view()
+
+
+async def picture(request: web.Request) -> web.Response:
+    """POST /_sim/picture?openid=&appid=, the body being the bytes of a picture: the person takes and sends it."""
+    world = request.app[WORLD]
+    data = await request.read()
+    try:
+        account, contact = whom(world, dict(request.query))
+        if not data:
+            raise ValueError("the body is the picture")
+        content_type = request.content_type if request.content_type.startswith("image/") else "image/png"
+        media_id = secrets.token_urlsafe(48)
+        world.book(account).media[media_id] = Media("image", content_type, data, world.clock.now())
+        # The address is WeChat's own and leads nowhere here: whoever opens it instead of asking by the id fails.
+        values = {"media_id": media_id, "pic_url": f"http://mmbiz.qpic.cn/mmbiz_jpg/{media_id}/0"}
+        sent = (await doings.send_message(world, account, contact, "image", values)).view()
+        return web.json_response({**sent, "media_id": media_id}, dumps=_dumps)
+    except (ValueError, doings.NotPossible) as fault:
+        return web.json_response({"error": f"{type(fault).__name__}: {fault}"}, status=400)
 
 
 async def scan(request: web.Request, world: World, body: dict[str, Any]) -> Any:
@@ -200,6 +220,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/_sim/say", controlled(say)),
         web.post("/_sim/event", controlled(event)),
         web.post("/_sim/scan", controlled(scan)),
+        web.post("/_sim/picture", picture),
         web.get("/_sim/chat/{openid}", controlled(chat)),
         web.get("/_sim/faults", controlled(show_faults)),
         web.post("/_sim/faults", controlled(faults)),

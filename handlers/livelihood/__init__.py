@@ -1,0 +1,1 @@
+"""Scenes of public life: school, hospital, insurance, government, treasury, social insurance, courts, housing fund."""
