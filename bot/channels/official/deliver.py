@@ -1,13 +1,13 @@
 """Delivers replies from the outbox as customer-service messages, in order and never in vain."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from bot.channels.official import outbound
-from bot.channels.official.client import WeChatClient
-from bot.channels.official.errors import CountSpent, NotFollowing, QuotaSpent, Refused, WeChatError, WindowClosed
 from bot.channels.official.quota import Room, Windows
-from bot.dialogue.reply import HandOff, Part, Picture
+from bot.channels.platform.client import PlatformClient
+from bot.channels.platform.errors import CountSpent, NotFollowing, QuotaSpent, Refused, WeChatError, WindowClosed
+from bot.dialogue.reply import Card, HandOff, Part, Picture, Text
 from bot.jobs.port import Again, Dead, Done, Job
 from bot.kernel.clock import SHANGHAI, Clock
 from bot.kernel.errors import BotError
@@ -31,7 +31,7 @@ class CustomDeliverer:
 
     kind = outbound.KIND
 
-    def __init__(self, clients: Mapping[str, WeChatClient], windows: Windows, store: Ephemeral, clock: Clock) -> None:
+    def __init__(self, clients: Mapping[str, PlatformClient], windows: Windows, store: Ephemeral, clock: Clock) -> None:
         self._clients = clients
         self._windows = windows
         self._store = store
@@ -57,7 +57,7 @@ class CustomDeliverer:
             return Again(fault.code) if fault.retryable else Dead(fault.code)
 
     async def _send(
-        self, job: Job, client: WeChatClient, account: str, openid: str, parts: Sequence[Part]
+        self, job: Job, client: PlatformClient, account: str, openid: str, parts: Sequence[Part]
     ) -> Done | Dead:
         key = f"wechat:sent:{job.id}"
         sent, spent = await self._progress(key)
@@ -71,7 +71,7 @@ class CustomDeliverer:
                 if await self._windows.spend(account, openid) is Room.USED_UP:
                     return Dead("window_used_up", to_desk=False)
                 await self._store.put(key, f"{place},{place}".encode(), _PROGRESS_TTL)
-            await _send_part(client, openid, part)
+            await self._send_part(client, openid, part)
             await self._store.put(key, f"{place + 1},-1".encode(), _PROGRESS_TTL)
         return Done()
 
@@ -89,10 +89,13 @@ class CustomDeliverer:
         passed = local.hour * 3600 + local.minute * 60 + local.second
         return min(float(86_400 - passed), QuotaSpent.wait)
 
+    def body(self, openid: str, part: Text | Card) -> Mapping[str, Any]:
+        """Return what is sent for a text or a card."""
+        return outbound.custom_body(openid, part)
 
-async def _send_part(client: WeChatClient, openid: str, part: Part) -> None:
-    if isinstance(part, Picture):
-        media_id = await client.upload_png(part.png, part.name)
-        await client.send_custom(outbound.custom_image(openid, media_id))
-    elif not isinstance(part, HandOff):
-        await client.send_custom(outbound.custom_body(openid, part))
+    async def _send_part(self, client: PlatformClient, openid: str, part: Part) -> None:
+        if isinstance(part, Picture):
+            media_id = await client.upload_png(part.png, part.name)
+            await client.send_custom(outbound.custom_image(openid, media_id))
+        elif not isinstance(part, HandOff):
+            await client.send_custom(self.body(openid, part))

@@ -111,9 +111,9 @@ def _note(event: Message) -> tuple[str, Mapping[str, str]]:
         case TemplateFinished() | MassFinished():
             return _note_of_sending(event)
         case GrantsAsked() | GrantsChanged() | NoticesSent():
-            return _note_of_notices(event)
+            return note_of_notices(event)
         case RawEvent():
-            return event.event, _flat(event)
+            return event.event, flat(event)
         case _:
             return type(event).__name__.lower(), {}
 
@@ -125,7 +125,7 @@ def _note_of_sending(event: TemplateFinished | MassFinished) -> tuple[str, Mappi
     return "mass_finished", {**facts, "total": str(event.total), "sent": str(event.sent), "errors": str(event.errors)}
 
 
-def _note_of_notices(event: GrantsAsked | GrantsChanged | NoticesSent) -> tuple[str, Mapping[str, str]]:
+def note_of_notices(event: GrantsAsked | GrantsChanged | NoticesSent) -> tuple[str, Mapping[str, str]]:
     """Return facts numbered by entry: ``0.template_id``, ``0.status`` …"""
     match event:
         case GrantsAsked() | GrantsChanged():
@@ -140,6 +140,7 @@ def _note_of_notices(event: GrantsAsked | GrantsChanged | NoticesSent) -> tuple[
     return kind, {f"{place}.{name}": value for place, row in enumerate(rows) for name, value in row.items()}
 
 
-def _flat(event: RawEvent) -> Mapping[str, str]:
+def flat(event: RawEvent) -> Mapping[str, str]:
+    """Return as many of a raw event's texts as are kept."""
     texts = ((name, value) for name, value in event.fields.items() if isinstance(value, str))
     return {name: value[:_FACT_CHARS] for name, value in list(texts)[:_FACTS_MAX]}

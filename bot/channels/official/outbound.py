@@ -161,14 +161,15 @@ def custom_job(
     key: str,
     trace_id: str,
     due_at: datetime | None = None,
+    channel: str = "official",
 ) -> NewJob:
     """Return the outbox job that sends these parts, in their order, as customer-service messages.
 
     ``key`` makes it unique: the same reply is sent once however often its job is enqueued. The payload names a
-    customer and what they owe, so it is private.
+    customer and what they owe, so it is private. ``channel`` is that of the deliverer.
     """
     payload = {"account": account, "openid": openid, "parts": [_packed(part) for part in parts]}
-    return NewJob(KIND, key, f"official:{account}", payload, trace_id, due_at, private=True)
+    return NewJob(f"{channel}.custom", key, f"{channel}:{account}", payload, trace_id, due_at, private=True)
 
 
 def _packed(part: Part) -> Mapping[str, str]:

@@ -31,6 +31,7 @@ class Trigger(StrEnum):
     SCAN = "scan"
     MESSAGE = "message"
     PAID = "paid"
+    ENTER = "enter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +89,29 @@ class Windows:
     makes every customer UNKNOWN, and the next message is simply tried.
     """
 
-    def __init__(self, store: Ephemeral) -> None:
+    def __init__(
+        self, store: Ephemeral, windows: Mapping[Trigger, Window] = WINDOWS, *, channel: str = "wechat"
+    ) -> None:
+        """``windows`` are those of one kind of app, whose keys begin with ``channel``."""
         self._store = store
+        self._windows = windows
+        self._channel = channel
 
     async def note(self, account: str, openid: str, trigger: Trigger) -> None:
         """Open a window from now on; what was spent in an earlier one of its kind no longer counts."""
         name = secrets.token_hex(6).encode()
-        await self._store.put(_key(account, openid, trigger), name, WINDOWS[trigger].seconds)
+        await self._store.put(self._key(account, openid, trigger), name, self._windows[trigger].seconds)
 
     async def forget(self, account: str, openid: str) -> None:
         """Close every window: the customer left."""
-        for trigger in WINDOWS:
-            await self._store.drop(_key(account, openid, trigger))
+        for trigger in self._windows:
+            await self._store.drop(self._key(account, openid, trigger))
 
     async def spend(self, account: str, openid: str) -> Room:
         """Take room for one message; a message that then is not sent has still taken it, as a margin."""
         room = Room.UNKNOWN
-        for trigger, window in WINDOWS.items():
-            key = _key(account, openid, trigger)
+        for trigger, window in self._windows.items():
+            key = self._key(account, openid, trigger)
             name = await self._store.get(key)
             if name is None:
                 continue
@@ -116,6 +122,5 @@ class Windows:
             room = Room.USED_UP
         return room
 
-
-def _key(account: str, openid: str, trigger: Trigger) -> str:
-    return f"wechat:window:{account}:{openid}:{trigger}"
+    def _key(self, account: str, openid: str, trigger: Trigger) -> str:
+        return f"{self._channel}:window:{account}:{openid}:{trigger}"

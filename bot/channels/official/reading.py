@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from bot.channels.official.messages import (
     AuthorizationChanged,
@@ -39,6 +39,8 @@ from bot.channels.official.messages import (
 )
 from bot.channels.wire.fields import Fields, Misshapen, inner, number, several, text
 
+Kind = TypeVar("Kind")
+Readers = Mapping[str, Callable[[Head, Fields], Kind]]
 Reader = Callable[[Head, Fields], Message]
 
 # openids, gh_ ids and WeChat's own service names; they become parts of keys, so nothing else is let in.
@@ -50,12 +52,17 @@ _QRSCENE: Final = "qrscene_"
 
 def read_message(fields: Fields) -> Message:
     """Return the message; raise Misshapen where even its head is not one (who, to whom, when, what kind)."""
+    return read_by(fields, MESSAGES, EVENTS)
+
+
+def read_by(fields: Fields, messages: Readers[Kind], events: Readers[Kind]) -> Kind | RawMessage | RawEvent:
+    """Return what the readers of one kind of app make of a push, names in lower case; raise as ``read_message``."""
     head = _head(fields)
     kind = text(fields, "MsgType", None)
     if kind != "event":
-        return _typed(MESSAGES.get(kind.lower()), head, fields) or RawMessage(head, kind, fields)
+        return _typed(messages.get(kind.lower()), head, fields) or RawMessage(head, kind, fields)
     event = text(fields, "Event", None).lower()
-    return _typed(EVENTS.get(event), head, fields) or RawEvent(head, event, fields)
+    return _typed(events.get(event), head, fields) or RawEvent(head, event, fields)
 
 
 def _head(fields: Fields) -> Head:
@@ -71,7 +78,7 @@ def _head(fields: Fields) -> Head:
     return Head(to, sender, int(at), text(fields, "MsgId") or text(fields, "MsgID"))
 
 
-def _typed(reader: Reader | None, head: Head, fields: Fields) -> Message | None:
+def _typed(reader: Callable[[Head, Fields], Kind] | None, head: Head, fields: Fields) -> Kind | None:
     if reader is None:
         return None
     try:
@@ -81,11 +88,11 @@ def _typed(reader: Reader | None, head: Head, fields: Fields) -> Message | None:
         return None
 
 
-def _text_message(head: Head, fields: Fields) -> Message:
+def text_message(head: Head, fields: Fields) -> TextMessage:
     return TextMessage(head, text(fields, "Content", None), text(fields, "bizmsgmenuid"))
 
 
-def _image(head: Head, fields: Fields) -> Message:
+def image_message(head: Head, fields: Fields) -> ImageMessage:
     return ImageMessage(head, text(fields, "MediaId", None), text(fields, "PicUrl"))
 
 
@@ -176,7 +183,15 @@ def _grants(fields: Fields, wrapper: str) -> tuple[Grant, ...]:
     )
 
 
-def _notices_sent(head: Head, fields: Fields) -> Message:
+def grants_asked(head: Head, fields: Fields) -> GrantsAsked:
+    return GrantsAsked(head, _grants(fields, "SubscribeMsgPopupEvent"))
+
+
+def grants_changed(head: Head, fields: Fields) -> GrantsChanged:
+    return GrantsChanged(head, _grants(fields, "SubscribeMsgChangeEvent"))
+
+
+def notices_sent(head: Head, fields: Fields) -> NoticesSent:
     results = tuple(
         NoticeSent(
             text(entry, "TemplateId", None),
@@ -205,8 +220,8 @@ def _authorization(step: AuthorizationStep) -> Reader:
 
 
 MESSAGES: Final[Mapping[str, Reader]] = {
-    "text": _text_message,
-    "image": _image,
+    "text": text_message,
+    "image": image_message,
     "voice": _voice,
     "video": _video(short=False),
     "shortvideo": _video(short=True),
@@ -230,9 +245,9 @@ EVENTS: Final[Mapping[str, Reader]] = {
     "location_select": _menu_placed,
     "templatesendjobfinish": lambda head, fields: TemplateFinished(head, text(fields, "Status", None)),
     "masssendjobfinish": _mass_finished,
-    "subscribe_msg_popup_event": lambda head, fields: GrantsAsked(head, _grants(fields, "SubscribeMsgPopupEvent")),
-    "subscribe_msg_change_event": lambda head, fields: GrantsChanged(head, _grants(fields, "SubscribeMsgChangeEvent")),
-    "subscribe_msg_sent_event": _notices_sent,
+    "subscribe_msg_popup_event": grants_asked,
+    "subscribe_msg_change_event": grants_changed,
+    "subscribe_msg_sent_event": notices_sent,
     "kf_create_session": _staff("kf_create_session"),
     "kf_close_session": _staff("kf_close_session"),
     "kf_switch_session": _staff_switched,

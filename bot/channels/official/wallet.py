@@ -3,7 +3,7 @@
 from typing import Final
 
 from bot.channels.official.client import WeChatClient
-from bot.channels.official.errors import BadCode, WeChatError
+from bot.channels.platform.errors import BadCode, WeChatError
 from bot.kernel.errors import BadRequest, GatewayTrouble
 from bot.payments.facts import PayerId
 

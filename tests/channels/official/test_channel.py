@@ -11,8 +11,8 @@ from wechatpy import parse_message
 from wechatpy.crypto import WeChatCrypto
 
 from bot.channels.official.account import OfficialAccount
-from bot.channels.official.channel import Response
 from bot.channels.official.quota import Room, Trigger
+from bot.channels.reception import Response
 from bot.channels.wire import xmltext
 from bot.channels.wire.push import Format, Mode
 from bot.dialogue.event import Event, Left, Noted, Pressed, Said

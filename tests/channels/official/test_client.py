@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from wechatpy.oauth import WeChatOAuth
 
 from bot.channels.official.client import WeChatClient, js_signature
-from bot.channels.official.errors import BadCode, NoSuchThing, Refused, SystemBusy, WeChatError
+from bot.channels.platform.errors import BadCode, NoSuchThing, Refused, SystemBusy, WeChatError
 from bot.kernel.clock import ManualClock, SystemClock
 from bot.kernel.errors import BadRequest, GatewayTrouble
 from bot.outside.http import HttpClient

@@ -3,8 +3,8 @@
 import pytest
 from wechatpy.constants import WeChatErrorCode
 
-from bot.channels.official import errors
-from bot.channels.official.errors import MEANINGS, WeChatError, name_of, raise_for
+from bot.channels.platform import errors
+from bot.channels.platform.errors import MEANINGS, WeChatError, name_of, raise_for
 
 RID = "66bdb248-1fa23ff9-58483015"
 

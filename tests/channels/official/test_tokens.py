@@ -6,8 +6,8 @@ import json
 import pytest
 
 from bot.channels.official.client import WeChatClient
-from bot.channels.official.errors import BadCredential, TokenRejected
-from bot.channels.official.tokens import EARLY, Keeper
+from bot.channels.platform.errors import BadCredential, TokenRejected
+from bot.channels.platform.tokens import EARLY, Keeper
 from bot.kernel.clock import ManualClock
 from bot.kernel.errors import GatewayTrouble
 from tests.channels.fakes import FakeStore, pass_time, settle

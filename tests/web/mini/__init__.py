@@ -1,0 +1,1 @@
+"""The mini API over real rooms, with a scripted WeChat and gateway."""
