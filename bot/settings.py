@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -72,8 +73,8 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class OfficialSection(_Section):
-    """One official account (公众号). The three secrets come from 公众平台 → 设置与开发 → 基本配置."""
+class _AppSection(_Section):
+    """What every WeChat app has. The three secrets come from 公众平台 → 设置与开发 → 基本配置 (开发设置, 消息推送)."""
 
     appid: str
     original_id: str = ""
@@ -88,13 +89,24 @@ class OfficialSection(_Section):
     merchants: tuple[str, ...] = ()
     name: str = ""
     api_base: Url = "https://api.weixin.qq.com"
-    oauth_base: Url = "https://open.weixin.qq.com"
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.mode != "plain" and self.aes_key is None:
             raise ValueError(f"mode {self.mode} needs aes_key, the 43 characters of EncodingAESKey")
         return self
+
+
+class OfficialSection(_AppSection):
+    """One official account (公众号)."""
+
+    oauth_base: Url = "https://open.weixin.qq.com"
+
+
+class MiniSection(_AppSection):
+    """One mini-program (小程序). ``cities`` names the merchants that serve one city only; all others serve each."""
+
+    cities: Mapping[Annotated[str, Field(min_length=1, max_length=20)], tuple[str, ...]] = {}
 
 
 class ConnectorSection(_Section):
@@ -124,6 +136,12 @@ class Retention(_Section):
     jobs: Days = 30
 
 
+class RemindersSection(_Section):
+    """``days_before`` a bill is due its customer is reminded of it, who asked for that."""
+
+    days_before: Annotated[int, Field(ge=0, le=30)] = 3
+
+
 class Limits(_Section):
     """What one order may cost, in fen, when a refund needs a second name, and how much of a payment may be shared.
 
@@ -133,6 +151,26 @@ class Limits(_Section):
     order_maximum: Annotated[int, Field(gt=0)] = 5_000_000
     refund_two_names_above: Annotated[int, Field(ge=0)] = 10_000
     share_cap: Annotated[int, Field(gt=0, le=10_000)] = 3_000
+
+
+class ServiceSection(_Section):
+    """When the desk works, in Shanghai time, and within how many of its hours it answers a complaint of which kind.
+
+    ``hours`` is by disposition, such as ``D21 = 27``. ``complaint_days`` is the rule's (15, at most 60).
+    """
+
+    opens: time = time(9, 0)
+    closes: time = time(18, 0)
+    weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5)
+    holidays: tuple[date, ...] = ()
+    hours: Mapping[str, Annotated[int, Field(ge=1, le=400)]] = {}
+    complaint_days: Annotated[int, Field(ge=1, le=60)] = 15
+
+    @model_validator(mode="after")
+    def _works(self) -> Self:
+        if self.opens >= self.closes or not self.weekdays:
+            raise ValueError("the desk opens before it closes, on at least one weekday")
+        return self
 
 
 class ReconciliationSection(_Section):
@@ -187,6 +225,36 @@ class AutopaySection(_Section):
     shown: str = ""
 
 
+Rate = Annotated[Decimal, Field(ge=0, lt=1)]
+
+
+class TradeSection(_Section):
+    """What the bank asks of notes and financing, ``[trade]``: rates a year and shares of the face, as ``"0.0225"``.
+
+    ``tenor_months`` is from a note's registration to its due day, ``present_days`` how long around the due day it may
+    be presented. The operator sets them by its own rules; what stands here is an example (domain.md §3.1 card 19).
+    """
+
+    discount_rate: Rate = Decimal("0.0225")
+    financing_rate: Rate = Decimal("0.0435")
+    tenor_months: Annotated[int, Field(ge=1, le=24)] = 6
+    present_days: Annotated[int, Field(ge=0, le=60)] = 10
+    financing_share: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.8")
+    pool_share: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.9")
+    placement_rate: Rate = Decimal("0.0165")
+
+
+class FallbackSection(_Section):
+    """``[router_fallback]``: an OpenAI-compatible service that is asked what the router is not sure of.
+
+    ``base_url`` ends as theirs does (``https://…/v1``). Without the section nothing of a message leaves the house.
+    """
+
+    base_url: Url
+    model: Annotated[str, Field(min_length=1, max_length=100)]
+    api_key: Hidden | None = None
+
+
 Word = Annotated[str, Field(min_length=4, max_length=64)]
 
 
@@ -194,16 +262,21 @@ class ConfigFile(_Section):
     """The TOML file."""
 
     official: Mapping[str, OfficialSection] = {}
+    mini: Mapping[str, MiniSection] = {}
     # gateway → account → its own settings, which the gateway itself checks: a new gateway changes nothing here.
     gateways: Mapping[str, Mapping[str, Annotated[Mapping[str, Any], BeforeValidator(_unlocked)]]] = {}
     connectors: Mapping[str, ConnectorSection] = {}
     deadlines: Deadlines = Deadlines()
     limits: Limits = Limits()
     retention: Retention = Retention()
+    reminders: RemindersSection = RemindersSection()
+    service: ServiceSection = ServiceSection()
     # gateway → account → what was agreed.
     reconciliation: Mapping[str, Mapping[str, ReconciliationSection]] = {}
     routes: tuple[RouteSection, ...] = ()
     autopay: tuple[AutopaySection, ...] = ()
+    trade: TradeSection = TradeSection()
+    router_fallback: FallbackSection | None = None
     # Words in the User-Agent of apps whose bank cashier ([gateways.bankapp]) takes the payment, such as "ExampleBank/".
     bank_apps: tuple[Word, ...] = ()
     scene_packs: tuple[str, ...] = ("handlers",)
@@ -239,6 +312,9 @@ class Settings(_Section):
         key = self.environment.secret_key
         if key is None or len(key.get_secret_value()) < 32:
             raise ValueError("set SECRET_KEY to at least 32 random characters")
+        both = sorted(set(self.file.official) & set(self.file.mini))
+        if both:
+            raise ValueError(f"[official.{both[0]}] and [mini.{both[0]}] share a name; give each app one of its own")
         return self
 
     @property

@@ -64,14 +64,21 @@ class Amending:
             frame.slots.clear()
             frame.found = frame.quote = None
 
-    async def ask_again(self, frame: Frame, meant: Understanding) -> None:
-        """Take the wish to pay (or to look) once more, and look afresh; what came with it counts."""
+    async def ask_again(self, frame: Frame, meant: Understanding, simple: str) -> None:
+        """Take the wish to pay (or to look) once more, and look afresh; what came with it counts.
+
+        The words are kept as ``again``: they may name another item of the scene, another day, another number.
+        """
         if frame.awaiting is not None and frame.awaiting.kind == "confirm":
             frame.drop("bills")
         frame.act, frame.found, frame.quote = meant.act, None, None
-        frame.heard = {name: str(value) for name, value in meant.slots.items()}
+        frame.heard = {**{name: str(value) for name, value in meant.slots.items()}, "again": simple}
 
     async def _definition(self, turn: Turn, frame: Frame) -> ItemDefinition | None:
+        scene = self._scenes.get(frame.scene)
+        kind = scene.kind_of(frame) if scene is not None else None
+        if kind is not None:
+            return kind.definition
         item = frame.get("item")
         return None if item is None else (await turn.context.catalogue.item(item)).definition
 
@@ -172,7 +179,7 @@ def _forget(frame: Frame, definition: ItemDefinition, slot: str) -> None:
     if slot == "account":
         frame.anew = True
         frame.found = None
-        frame.drop("bills", *(field.key for field in definition.proofs))
+        frame.drop("bills", "called", *(field.key for field in definition.proofs))
     elif slot == "item":
         frame.slots.clear()
         frame.anew, frame.found = True, None

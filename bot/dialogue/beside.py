@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bot.dialogue import cues
 from bot.dialogue.acts import Act, Understanding
-from bot.dialogue.after import AfterSales
+from bot.dialogue.aftersales.room import AfterSales
 from bot.dialogue.offers import Offers
 from bot.dialogue.turn import Turn
 
@@ -21,6 +21,7 @@ class Beside:
             "drop": self.drop_order,
             "forget": self.forget,
             "stop": self.stop_deductions,
+            **after.choices,
         }
 
     async def answer(self, turn: Turn, meant: Understanding, simple: str) -> None:
@@ -34,8 +35,7 @@ class Beside:
         elif meant.act is Act.BIND and cues.UNBIND.search(simple):
             await self._unbind(turn)
         else:
-            code, facts = await self._after.answer(turn, meant)
-            turn.say(code, facts)
+            await self._after.answer(turn, meant, simple)
 
     async def hand_off(self, turn: Turn) -> None:
         """Let a person answer from here; what was under way waits as long as its frames live."""

@@ -11,12 +11,16 @@ from bot.billers.codes import read_code
 from bot.billers.port import Directory
 from bot.customers.accounts import SavedAccounts
 from bot.customers.identities import Identities
+from bot.customers.reminders import Reminders
 from bot.dialogue import cues
 from bot.dialogue.acts import Act, Heard
 from bot.dialogue.event import Event, Followed, Happening, Left, Noted, Pictured, Placed, Pressed, Said, Scanned
+from bot.dialogue.fallback import Doubts
+from bot.dialogue.pictures import Pictures
 from bot.dialogue.reply import SILENCE, HandOff, Part, Reply, Text
-from bot.dialogue.scene import Context, Deductions, Lookups, Orders, Scene
+from bot.dialogue.scene import Applications, Context, Deductions, Lookups, Orders, Scene
 from bot.dialogue.session import Sessions, Slot, State
+from bot.dialogue.steps import Option
 from bot.dialogue.talk import Talk
 from bot.dialogue.turn import Say, Turn, masked, outline
 from bot.kernel.clock import Clock
@@ -50,14 +54,18 @@ class Parts:
     catalogue: Catalogue
     billers: Directory
     saved: SavedAccounts
+    reminders: Reminders
     orders: Orders
     deductions: Deductions
     lookups: Lookups
+    applications: Applications
     database: Database
     trail: Trail
     clock: Clock
     scenes: Mapping[str, Scene]
     merchants: Mapping[str, tuple[str, ...]]  # account key → the merchants it shows; empty for all.
+    pictures: Pictures | None = None  # None: pictures are not looked at.
+    doubts: Doubts | None = None  # None: nobody is asked what the router does not understand.
 
 
 class Engine:
@@ -65,6 +73,7 @@ class Engine:
 
     def __init__(self, parts: Parts) -> None:
         self._p = parts
+        parts.talk.also({"see": self._see})
 
     async def answer(self, event: Event) -> Reply:
         """Return what to say; a trouble of ours is said in plain words and never as an exception."""
@@ -101,6 +110,12 @@ class Engine:
 
     async def _said(self, turn: Turn, event: Event, what: Said) -> None:
         state, text = turn.state, what.text[:_READ_MAX]
+        if what.by == "voice" and not text.strip():
+            # Speech whose recognition is switched off, or came to nothing.
+            self._note(event, "voice: (nothing recognised)")
+            if not self._person_answers(turn):
+                await self._p.talk.remark(turn, "voice_unclear")
+            return
         heard = self._p.talk.understand(text)
         told = _masked(state, text, heard)
         self._note(event, f"{what.by}: {told}")
@@ -112,6 +127,9 @@ class Engine:
             await self._p.talk.come_back(turn)
             return
         state.person_until = None
+        if self._p.doubts is not None and not state.frames and told == masked(text):
+            # Only outside any business, where no answer with a name or a number is awaited.
+            heard = await self._p.doubts.settled(text, heard)
         # Before the turn, so that a case that it opens holds these words too; their answer's place is known after.
         state.transcript.append(("customer", told))
         await self._p.talk.hear(turn, text, heard)
@@ -123,9 +141,42 @@ class Engine:
         if self._person_answers(turn):
             return
         if isinstance(what, Pictured):
-            await self._p.talk.remark(turn, "picture")
+            # A paper that was asked for is an answer; any other picture is looked at as such.
+            if not await self._p.talk.take_paper(turn, what.media_id):
+                await self._looked_at(turn, what.media_id)
         elif what.asked:
             await self._p.talk.remark(turn, "place")
+
+    async def _looked_at(self, turn: Turn, media_id: str) -> None:
+        """Start what the codes in a picture stand for, or say why nothing is started."""
+        if self._p.pictures is None:
+            await self._p.talk.remark(turn, "picture")
+            return
+        seen = await self._p.pictures.look(turn.context, media_id)
+        if not seen.things:
+            await self._p.talk.remark(turn, seen.trouble)
+        elif len(seen.things) == 1:
+            await self._start(turn, seen.things[0].kind, seen.things[0].key, seen.things[0].value)
+        else:
+            await self._p.talk.offer(turn, "picture_which", [Option(each.choice, each.label) for each in seen.things])
+
+    async def _see(self, turn: Turn, rest: str) -> None:
+        """Start the one of several things in a picture that was chosen."""
+        kind, _, more = rest.partition(":")
+        key, _, value = more.partition(":")
+        await self._start(turn, kind, key, value)
+
+    async def _start(self, turn: Turn, kind: str, key: str, value: str) -> None:
+        if kind == "token":
+            await self._scanned(turn, Scanned(f"q_{key}"))
+            return
+        try:
+            item = await self._p.catalogue.item(key)
+        except NotFound:
+            await self._p.talk.welcome(turn, "code_unknown")
+            return
+        slots = {"item": Slot(item.id, "code"), "account": Slot(value)}
+        await self._p.talk.start(turn, Act.QUERY, item.scene, slots)
 
     async def _done(self, turn: Turn, what: Happening) -> None:
         """Answer what the customer did besides writing."""
@@ -172,7 +223,7 @@ class Engine:
     async def _recognise(self, state: State, event: Event) -> None:
         if not state.customer_id:
             customer = await self._p.identities.recognise(event.channel, event.account, event.subject)
-            state.customer_id, state.script = customer.id, customer.script
+            state.customer_id, state.script, state.large = customer.id, customer.script, customer.large
 
     async def _reachable(self, event: Event, reachable: bool) -> None:
         await self._p.identities.set_reachable(event.channel, event.account, event.subject, reachable)
@@ -191,10 +242,13 @@ class Engine:
             merchants=self._p.merchants.get(event.account, ()),
             catalogue=self._p.catalogue,
             billers=self._p.billers,
+            customers=self._p.identities,
             saved=self._p.saved,
+            reminders=self._p.reminders,
             orders=self._p.orders,
             deductions=self._p.deductions,
             lookups=self._p.lookups,
+            applications=self._p.applications,
         )
 
     def _reply(self, turn: Turn, event: Event) -> Reply:
@@ -210,7 +264,7 @@ class Engine:
         if turn.placed is not None:
             facts = {"order": turn.placed.id, "amount": turn.placed.amount}
             self._p.trail.note(event.trace_id, "order", turn.placed.title, facts)
-        self._p.trail.note(event.trace_id, "reply", outline(text) or "silence", {"messages": turn.codes})
+        self._p.trail.note(event.trace_id, "reply", outline(text, turn.personal) or "silence", {"messages": turn.codes})
         return Reply(tuple(parts))
 
     def _note(self, event: Event, title: str) -> None:

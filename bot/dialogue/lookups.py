@@ -40,9 +40,13 @@ class LookupGuard:
         self._limits = limits or LookupLimits()
 
     async def allow(self, context: Context, item_id: str, account: str) -> bool:
+        """Count one question of a conversation."""
+        return await self.ask(context.customer_id, context.trace_id, item_id, account)
+
+    async def ask(self, customer_id: str, trace_id: str, item_id: str, account: str) -> bool:
         """Count one question; both counters are asked in one round trip, whether the account exists or not."""
         limits = self._limits
-        mine = self._vault.blind(context.customer_id, _CUSTOMER)
+        mine = self._vault.blind(customer_id, _CUSTOMER)
         theirs = self._vault.blind(f"{item_id}\x1f{account}", _ACCOUNT)
         of_customer, of_account = await asyncio.gather(
             self._store.allow(f"look:c:{mine}", limits.customer, limits.window),
@@ -51,6 +55,6 @@ class LookupGuard:
         if of_customer and of_account:
             return True
         which = "account" if of_customer else "customer"
-        log.warning("lookup.limited", limit=which, item=item_id, customer=context.customer_id)
-        self._trail.note(context.trace_id, "case", "account look-ups limited", {"limit": which, "item": item_id})
+        log.warning("lookup.limited", limit=which, item=item_id, customer=customer_id)
+        self._trail.note(trace_id, "case", "account look-ups limited", {"limit": which, "item": item_id})
         return False

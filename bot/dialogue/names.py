@@ -24,6 +24,8 @@ _NEVER: Final = frozenset(
     {"什么", "啥", "多少", "哪个", "姓名", "名字", "本人", "自己", "业主", "户主", "老婆", "老公"}
 )
 _NO_FAMILY: Final = frozenset("个谁哪这那某有没什啥老我你他她您的是在不一")
+# Behind a number and a gap, with nothing after it.
+_BEHIND: Final = re.compile(r"[0-9a-zA-Z室号](?:\s+|[,，、;；。]\s*)(?P<run>[\u4e00-\u9fff·]{2,15})[。.!！]?$")
 _SHORTEST: Final = 2
 _LONGEST: Final = 4
 _LONGEST_DOTTED: Final = 15
@@ -39,6 +41,14 @@ def find_name(text: str) -> str | None:
         if _plausible(name, said=bool(led["link"].strip()), dotted=dotted):
             return name
     return None
+
+
+def bare_name(text: str) -> str | None:
+    """Return the name that stands alone behind an account: 3栋2单元501 陈晓明; None for anything that may be a word."""
+    found = _BEHIND.search(text)
+    return (
+        found["run"] if found is not None and _plausible(found["run"], said=False, dotted="·" in found["run"]) else None
+    )
 
 
 def _plausible(name: str, *, said: bool, dotted: bool) -> bool:

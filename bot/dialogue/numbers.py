@@ -163,6 +163,8 @@ _TOGETHER: Final = re.compile(r"一[块塊][儿兒交缴繳付弄办查结]")
 _DIGITS_MAX: Final = 6
 _BEHIND_NOUN_MAX: Final = 4
 _CURRENCY: Final = re.compile(rf"\s*(?:{_UNIT})(?![a-z儿兒]){_JIAO}", re.IGNORECASE | re.ASCII)
+# 捐五毛 is half a yuan and never five; so little is asked for again.
+_DIMES: Final = re.compile(r"\s*[毛角]")
 _SIGN: Final = re.compile(r"(?:[¥￥]|人民币|rmb|cny)\s*$", re.IGNORECASE)
 # 几百, 大概两百, 第一百: no certain number, or none of yuan.
 _VAGUE_BEFORE: Final = re.compile(
@@ -230,7 +232,7 @@ def find_amount(text: str) -> int | None:
         if found is not None or _SIGN.search(before):
             jiao, fen = (found["jiao"], found["fen"]) if found else (None, None)
             return _fen(number[0], jiao, fen)
-        if _COUNTS.match(text, number.end()):
+        if _COUNTS.match(text, number.end()) or _DIMES.match(text, number.end()):
             continue
         rank = next((rank for rank, holds in enumerate(_RANKS) if holds(text, number, before, denied)), best_rank)
         if rank < best_rank:

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bot.customers.accounts import SavedAccount
+from bot.dialogue import cues
 from bot.dialogue.acts import Act
 from bot.dialogue.scene import Agreement, Context, PlacedOrder, Scene
 from bot.dialogue.session import Awaiting
 from bot.dialogue.steps import Option
-from bot.dialogue.topics import topic_name
+from bot.dialogue.topics import TOPICS, topic_name
 from bot.dialogue.turn import Turn
 
 _MOST: Final = 8
+_MOST_LARGE: Final = 4
 
 
 class Offers:
@@ -19,24 +21,56 @@ class Offers:
 
     def __init__(self, scenes: Mapping[str, Scene]) -> None:
         self._scenes = scenes
+        self._words = {
+            key: tuple(cues.simple(word) for word in (scene.name, *scene.words, *_topic_words(key)))
+            for key, scene in scenes.items()
+        }
 
     def name(self, key: str) -> str:
         """Return what customers call a scene, opened here or not."""
         return self._scenes[key].name if key in self._scenes else topic_name(key)
+
+    def scene_in(self, simple: str) -> str | None:
+        """Return the one scene of the pack whose name or plain word stands in a text; None for none or several."""
+        found = {key for key, words in self._words.items() if any(word in simple for word in words)}
+        return found.pop() if len(found) == 1 else None
 
     async def menu(self, turn: Turn, code: str, *, first: str = "", act: Act = Act.PAY, human: bool = False) -> None:
         """Say ``code`` with the scenes that are open at this account; ``first`` leads, a person comes last."""
         keys = await self._open(turn.context)
         keys.sort(key=lambda key: key != first)
         options = [Option(f"{act.value}:{key}", self._scenes[key].name) for key in keys[:_MOST]]
+        scene = self._scenes.get(first)
+        if scene is not None and first not in keys and scene.applying and await self._takes(turn.context, scene):
+            options.insert(0, Option(f"{Act.APPLY.value}:{first}", scene.name))
+        if turn.state.large:
+            # Few to read, and whoever would rather talk to somebody finds that first.
+            options = [Option("act:human", "human"), *options[:_MOST_LARGE]]
         options.append(Option("act:history", "history"))
-        if human:
+        if human and not turn.state.large:
             options.append(Option("act:human", "human"))
         self.put(turn, code, options, {"scene": self.name(first)})
+
+    async def is_open(self, context: Context, key: str) -> bool:
+        """Tell whether a scene can be dealt with at this account: it has something to pay, or takes applications."""
+        scene = self._scenes.get(key)
+        return scene is not None and bool(scene.applying or await context.catalogue.items(key, context.merchants))
 
     async def _open(self, context: Context) -> list[str]:
         """Return the scenes that have something to pay at this account."""
         return [key for key in self._scenes if await context.catalogue.items(key, context.merchants)]
+
+    async def applying(self, turn: Turn) -> bool:
+        """Ask what is to be applied for; False where nothing here can be."""
+        found = [scene for scene in self._scenes.values() if scene.applying and await self._takes(turn.context, scene)]
+        options = [Option(f"{Act.APPLY.value}:{scene.key}", scene.name) for scene in found[:_MOST]]
+        if options:
+            self.put(turn, "which_application", options, {})
+        return bool(options)
+
+    async def _takes(self, context: Context, scene: Scene) -> bool:
+        """Tell whether a scene is open at an account that shows some merchants only."""
+        return not context.merchants or bool(await context.catalogue.items(scene.key, context.merchants))
 
     def put(self, turn: Turn, code: str, options: Sequence[Option], facts: Mapping[str, object]) -> None:
         """Offer choices and remember that they were asked last."""
@@ -56,6 +90,14 @@ class Offers:
     async def accounts_to_forget(self, turn: Turn, accounts: Sequence[SavedAccount]) -> None:
         """Ask which saved account is to be forgotten."""
         options = [
-            Option(f"forget:{saved.id}", f"{self.name(saved.scene)} {saved.account_mask}") for saved in accounts[:_MOST]
+            Option(
+                f"forget:{saved.id}",
+                " ".join(filter(None, (saved.nickname, self.name(saved.scene), saved.account_mask))),
+            )
+            for saved in accounts[:_MOST]
         ]
         self.put(turn, "choose_forget", options, {})
+
+
+def _topic_words(key: str) -> tuple[str, ...]:
+    return TOPICS[key].words if key in TOPICS else ()

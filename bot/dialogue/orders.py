@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from bot.billers.port import Quote, Refusal
-from bot.dialogue.scene import PlacedOrder
+from bot.dialogue.looking_back import Page
+from bot.dialogue.scene import PaidBefore, PlacedOrder
 from bot.kernel.clock import Clock, from_micros, to_micros
 from bot.payments.closing import Closing
 from bot.payments.gatekeeper import Placing
@@ -18,6 +19,18 @@ WHERE customer_id = $1 AND state = 'paid' ORDER BY created_at DESC LIMIT $2
 _PAID_IN_SCENE = """
 SELECT id, token, title, amount, state, created_at FROM orders
 WHERE customer_id = $1 AND scene = $3 AND state = 'paid' ORDER BY created_at DESC LIMIT $2
+"""
+# Ids are ordered by time, so the one shown last says where the next page begins.
+_FOUND = """
+SELECT id, token, title, amount, state, created_at FROM orders
+WHERE customer_id = $1 AND state = 'paid' AND created_at >= $2 AND created_at < $3 AND ($4 = '' OR scene = $4)
+  AND (CAST($5 AS BIGINT) = 0 OR amount = CAST($5 AS BIGINT))
+  AND ($6 = '' OR created_at <= (SELECT created_at FROM orders WHERE id = $6) AND id < $6)
+ORDER BY created_at DESC, id DESC LIMIT $7
+"""
+_OWN = """
+SELECT id, token, title, amount, state, created_at FROM orders
+WHERE customer_id = $1 AND id = $2 AND state = 'paid'
 """
 _WAITING = """
 SELECT o.id, o.token, o.title, o.amount, o.state, o.created_at, l.item_id, l.bill_no
@@ -49,6 +62,30 @@ class ChatOrders:
         else:
             rows = await self._database.rows(_PAID_IN_SCENE, customer_id, limit, scene)
         return [_of_row(row) for row in rows]
+
+    async def found(self, customer_id: str, page: Page, limit: int) -> Sequence[PlacedOrder]:
+        values = (customer_id, page.since, page.until, page.scene, page.amount, page.last, limit)
+        return [_of_row(row) for row in await self._database.rows(_FOUND, *values)]
+
+    async def own(self, customer_id: str, order_id: str) -> PlacedOrder | None:
+        row = await self._database.row(_OWN, customer_id, order_id)
+        return None if row is None else _of_row(row)
+
+    async def last_paid(self, customer_id: str, scene: str | None = None) -> PaidBefore | None:
+        newest = await self.paid(customer_id, 1, scene)
+        if not newest:
+            return None
+        order = await self._orders.get(newest[0].id)
+        line = order.lines[0]
+        return PaidBefore(
+            scene=order.scene,
+            item_id=line.item_id,
+            store_id=order.store_id,
+            account=self._orders.account(line),
+            account_mask=line.account_mask,
+            title=line.title,
+            amount=None if line.bill_no or line.bill_id else line.amount,
+        )
 
     async def waiting(self, customer_id: str, item_id: str | None = None) -> Sequence[PlacedOrder]:
         rows = await self._database.rows(_WAITING, customer_id, to_micros(self._clock.now()))

@@ -7,8 +7,9 @@ from typing import Final
 
 from bot.billers.items import InputField, ItemDefinition
 from bot.dialogue import cues
-from bot.dialogue.numbers import find_amount, find_period, holds_digit, parse_amount, parse_choice, said_digits
+from bot.dialogue.numbers import find_amount, find_period, holds_digit, parse_amount, parse_choice
 from bot.dialogue.session import Awaiting
+from bot.dialogue.slots import spoken
 from bot.dialogue.steps import Option
 
 _TOKEN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z·-]{1,63}")
@@ -40,9 +41,9 @@ def _candidates(field: InputField, text: str, slots: Mapping[str, str | int]) ->
     wholes = [part for part in (labelled, bare, instead(text), text) if part]
     yield from wholes
     if field.form != "plain":
-        yield from (said_digits(whole.replace("杠", "-")) for whole in wholes)
+        yield from (spoken(whole.replace("杠", "-")) for whole in wholes)
     yield from (str(slots[name]) for name in ("account", "plate", "phone", "id_number", "name") if name in slots)
-    digits = said_digits(text) if field.form != "plain" else text
+    digits = spoken(text) if field.form != "plain" else text
     yield from _TOKEN.findall(digits)
     if field.form == "room":
         yield from _ROOM.findall(digits)
@@ -70,6 +71,11 @@ def read_option(awaiting: Awaiting, text: str, today: date) -> list[Option] | No
         return [options[place] for place in places]
     if len(options) == 1 and cues.YES.match(text):
         return [options[0]]
+    if awaiting.free == "document" and _LACKS.match(text):
+        return [options[0]]
+    rest = _all_but(awaiting, text, today)
+    if rest is not None:
+        return rest
     named = _named(options, text)
     if named is not None:
         return [named]
@@ -80,8 +86,32 @@ def read_option(awaiting: Awaiting, text: str, today: date) -> list[Option] | No
     return dated if len(dated) == 1 or (awaiting.several and dated) else None
 
 
+# No picture is at hand: the one choice beside sending it.
+_LACKS: Final = re.compile(r"^(?:我?现在|暂时|手头)?还?(?:没|无|以后|稍后|晚点|过两天|later|none|no\b|not yet).{0,6}$")
 # 除了9月的, 9月的不交: what is chosen is not what is named.
 _EXCEPT: Final = re.compile(r"除|不|别|先放")
+_BUT: Final = re.compile(
+    r"^(?:全部|全|都|其他的?)?(?:交|缴)?[,，]?(?:除了?|除去|去掉|不算|不要|不交|不缴|别交|先不交)(?P<behind>.{1,12}?)(?:的)?(?:那一?[笔个期])?"
+    r"(?:之?外|以外|不要|不交)?(?:[,，]?(?:的|其他的?|别的|其余的?|剩下的?)?(?:都|全部?)(?:交|缴|要|付)?(?:了|掉|吧)?)?$|"
+    r"^(?P<before>.{1,12}?)(?:的)?(?:那一?[笔个期])?(?:先)?(?:不交|不缴|不要|别交|不付|先放着?)(?:[,，].{0,8})?(?:了|吧)?$"
+)
+
+
+def _all_but(awaiting: Awaiting, text: str, today: date) -> list[Option] | None:
+    """Return the options that 除了9月, 9月的不交 and 除了第一个都交 leave; None where nothing known is taken away."""
+    found = _BUT.match(text) if awaiting.several else None
+    if found is None:
+        return None
+    said = found["behind"] or found["before"]
+    options = awaiting.options
+    places = parse_choice(said, len(options), several=True)
+    if places is not None:
+        left_out = {options[place].value for place in places}
+    else:
+        period = find_period(said if "月" in said or not said.isdigit() else f"{said}月", today)
+        left_out = {option.value for option in options if period is not None and option.period == period}
+    rest = [option for option in options if option.value not in left_out]
+    return rest if left_out and rest else None
 
 
 def _named(options: Sequence[Option], text: str) -> Option | None:

@@ -13,6 +13,7 @@ from bot.billers.port import Found, Quote
 from bot.dialogue.acts import Act, Understanding
 from bot.dialogue.event import Event
 from bot.dialogue.keeping import Keeper
+from bot.dialogue.looking_back import Page
 from bot.dialogue.steps import Option
 from bot.kernel.clock import Clock
 from bot.kernel.errors import Busy
@@ -41,10 +42,10 @@ class Awaiting:
     """What the last message asked for."""
 
     slot: str
-    kind: Literal["text", "amount", "field", "choice", "confirm"]
+    kind: Literal["text", "amount", "field", "choice", "confirm", "document"]
     options: list[Option] = field(default_factory=list)
     several: bool = False
-    free: Literal["", "amount", "field"] = ""
+    free: Literal["", "amount", "field", "document"] = ""
 
 
 @dataclass(slots=True)
@@ -52,7 +53,8 @@ class Frame:
     """One piece of business under way; a digression lies on top of it.
 
     ``heard`` holds values that the router picked out of a sentence and no step has checked yet, ``tried`` the slots
-    of a look-up that found nothing. ``anew`` says that the customer wants another account than the saved one.
+    of a look-up that found nothing. ``anew`` says that the customer wants another account than the saved one,
+    ``unsaved`` that what is typed now is not to be remembered.
     """
 
     scene: str
@@ -64,6 +66,7 @@ class Frame:
     awaiting: Awaiting | None = None
     retries: int = 0
     anew: bool = False
+    unsaved: bool = False
     found: Found | None = None
     quote: Quote | None = None
 
@@ -84,8 +87,11 @@ class State:
 
     customer_id: str = ""
     script: str = "zh_hans"
+    large: bool = False  # Large type, few words and a person first.
     frames: list[Frame] = field(default_factory=list)
     waiting: list[Understanding] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)  # What was said along with a wish whose menu is open.
+    page: Page | None = None  # How far a list of payments was shown.
     menu: Awaiting | None = None  # Choices offered outside any frame, as long as nothing was asked after them.
     failures: int = 0
     give_ups: int = 0

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 
 from bot.dialogue import cues
-from bot.dialogue.names import find_name
+from bot.dialogue.names import bare_name, find_name
 from bot.dialogue.numbers import find_amount, find_period, holds_digit, said_digits
 from bot.kernel.text import normalise
 from bot.words.identifiers import Kind, case_form, plate_form, read
@@ -103,14 +103,14 @@ class SlotReader:
             slots["period"] = period
         if counted:
             self._numbers(plain, today, slots)
-        name = find_name(plain)
+        name = find_name(plain) or (bare_name(plain) if "account" in slots else None)
         if name is not None:
             slots["name"] = name
         return slots
 
     def _numbers(self, plain: str, today: date, slots: Slots) -> None:
         """Read what is written in digits, the surest first; what is taken is no part of anything else."""
-        digits = _LEFT_OVER.sub("X", said_digits(_dictated(plain)))
+        digits = _LEFT_OVER.sub("X", spoken(plain))
         digits = _identity(digits, today, slots)
         digits = _plate(digits, slots)
         digits = _phone(digits, slots)
@@ -137,6 +137,11 @@ class SlotReader:
         if labelled is not None:
             return _joined((labelled[1] or labelled[2]).rstrip("-"))
         return next((found.upper() for found in _BARE.findall(digits) if _is_account(found)), None)
+
+
+def spoken(text: str) -> str:
+    """Return the text with every number that is said in words as digits; the one way in which answers are read, too."""
+    return said_digits(_dictated(text))
 
 
 def _dictated(text: str) -> str:

@@ -15,7 +15,7 @@ class Ask:
 
     slot: str
     code: str
-    kind: Literal["text", "amount", "field"]
+    kind: Literal["text", "amount", "field", "document"]
     facts: Facts = field(default_factory=dict)
 
 
@@ -43,7 +43,7 @@ class Menu:
     options: tuple[Option, ...]
     facts: Facts = field(default_factory=dict)
     several: bool = False
-    free: Literal["", "amount", "field"] = ""
+    free: Literal["", "amount", "field", "document"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Pay:
     """Show a price and ask for an explicit yes; only then does an order come to be."""
 
     quote: Quote
+    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,32 @@
 """What a message does to a conversation: an answer, a correction, a digression or a new request, in that order."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from bot.billers.items import InputField
 from bot.dialogue import cues
+from bot.dialogue.accounts import Accounts, unnamed
 from bot.dialogue.acts import Act, Heard, Router, Understanding
-from bot.dialogue.after import AfterSales
+from bot.dialogue.aftersales.room import AfterSales
+from bot.dialogue.again import Again
 from bot.dialogue.amending import Amending
+from bot.dialogue.answering import Answering
+from bot.dialogue.applying import Applying
+from bot.dialogue.autopaying import Autopaying
 from bot.dialogue.beside import Beside
+from bot.dialogue.history import History
+from bot.dialogue.manner import Manner
+from bot.dialogue.nicknames import UNSAVED, names_several
 from bot.dialogue.offers import Offers
-from bot.dialogue.reading import read_amount, read_field, read_option, read_text
+from bot.dialogue.reading import read_option
+from bot.dialogue.reminding import REMIND_DAYS, Reminding
 from bot.dialogue.scene import Scene
-from bot.dialogue.session import FRAME_LIFE, Awaiting, Frame, Slot
+from bot.dialogue.session import FRAME_LIFE, Frame, Slot
+from bot.dialogue.steps import Option
 from bot.dialogue.turn import Turn
 from bot.dialogue.walk import FAILURES, Walk
+from bot.dialogue.wishes import Wishes
 from bot.kernel.clock import business_day
 from bot.kernel.errors import NotFound
 from bot.kernel.text import normalise
@@ -43,6 +53,11 @@ _OF_THEIR_OWN: Final = frozenset(Act) - {
 }
 
 
+_RENEWS: Final = re.compile(rf"^(?:我?(?:要|想))?{cues.RENEW.pattern}.{{0,4}}$")
+# What is under way is left, and what waits behind it goes on.
+_SKIPS: Final = re.compile(
+    r"^(?:先)?(?:跳过|略过|下一个|下一项|下一笔)(?:这个|这笔|这项|这步)?(?:吧|了)?$|^skip(?: this| it)?$"
+)
 _PHRASES_KEPT: Final = 1024
 _PHRASE_MAX: Final = 12
 _FLEETING: Final = re.compile(
@@ -53,13 +68,32 @@ _FLEETING: Final = re.compile(
 class Talk:
     """Holds no state of its own; a turn carries it all."""
 
-    def __init__(self, router: Router, scenes: Mapping[str, Scene], after: AfterSales, cashier_url: str) -> None:
+    def __init__(
+        self,
+        router: Router,
+        scenes: Mapping[str, Scene],
+        after: AfterSales,
+        cashier_url: str,
+        receipt_url: str,
+        remind_days: int = REMIND_DAYS,
+    ) -> None:
         self._router = router
         self._scenes = scenes
         self._offers = Offers(scenes)
+        self._after = after
         self._beside = Beside(after, self._offers, cashier_url)
         self._walk = Walk(scenes, self._offers, cashier_url)
         self._amending = Amending(scenes)
+        self._answering = Answering(router.threshold, scenes, self._walk)
+        self._accounts = Accounts(scenes, self._offers, self._walk)
+        self._history = History(self._offers, receipt_url)
+        applying = Applying(scenes, self._offers, self._walk)
+        again = Again(scenes, self._offers, self._walk)
+        autopay = Autopaying(self._offers, self._beside.answer)
+        self._wishes = Wishes(
+            (self._accounts, again, Reminding(remind_days), autopay, self._history, applying, Manner(self._offers))
+        )
+        self._choices = {**self._beside.choices, **self._wishes.choices}
         self._stock_phrase = lru_cache(maxsize=_PHRASES_KEPT)(router.understand)
 
     def understand(self, text: str) -> Heard:
@@ -106,6 +140,26 @@ class Talk:
         turn.say(code)
         await self._go_on(turn)
 
+    async def take_paper(self, turn: Turn, media_id: str) -> bool:
+        """Take a picture as the paper that was asked for last; False where none was."""
+        _expire(turn)
+        frame = turn.frame
+        if frame is None or frame.awaiting is None or "document" not in (frame.awaiting.kind, frame.awaiting.free):
+            return False
+        frame.slots[frame.awaiting.slot] = Slot(media_id)
+        await self._walk.advance(turn, frame)
+        await self._go_on(turn)
+        return True
+
+    def also(self, choices: Mapping[str, Callable[[Turn, str], Awaitable[None]]]) -> None:
+        """Have the choices of one more room done by it."""
+        self._choices.update(choices)
+
+    async def offer(self, turn: Turn, code: str, options: Sequence[Option]) -> None:
+        """Ask by numbered choices outside any business; what lies below waits."""
+        _expire(turn)
+        self._offers.put(turn, code, options, {})
+
     async def come_back(self, turn: Turn) -> None:
         """Go on after a person has answered: with what was under way, else with the menu."""
         _expire(turn)
@@ -118,14 +172,21 @@ class Talk:
     async def _heard(self, turn: Turn, text: str, heard: Heard, lapsed: str) -> None:
         simple = cues.simple(text)
         meant = heard.first
-        if meant.act is Act.HUMAN:
+        if await self._after.take(turn, text, simple, meant):
+            turn.state.failures = turn.state.give_ups = 0
+        elif meant.act is Act.HUMAN:
             await self._beside.hand_off(turn)
+        elif await self._wishes.take(turn, text, simple, meant):
+            turn.state.failures = turn.state.give_ups = 0
+        elif turn.frame is not None and _SKIPS.match(simple):
+            self._walk.skip(turn)
+            turn.state.failures = turn.state.give_ups = 0
         elif cues.CANCEL_ORDER.match(simple) and await self._beside.cancel_order(turn):
             pass
-        elif meant.act is Act.CANCEL:
+        elif meant.act is Act.CANCEL and not _chooses(turn, simple):
             await self._cancel(turn)
         elif not await self._answers(turn, text, simple, meant):
-            self._queue(turn, heard.more)
+            await self._queue(turn, heard.more)
             await self._understood(turn, simple, meant, lapsed)
 
     async def _answers(self, turn: Turn, text: str, simple: str, meant: Understanding) -> bool:
@@ -142,12 +203,20 @@ class Talk:
                 # A yes or no to the menu is none to the price that was shown before it.
                 await self._walk.advance(turn, frame)
                 return True
-        if frame is None or frame.awaiting is None or self._leads_elsewhere(frame, simple, meant):
+        if frame is None or frame.awaiting is None:
             return False
-        if await self._answered(turn, frame, frame.awaiting, text, simple, meant):
+        if _RENEWS.match(simple):
+            # 换门店 with a store asked for before is no wish to go shopping.
+            meant = Understanding(Act.OOS, None, 0.0, meant.slots)
+        if self._leads_elsewhere(frame, simple, meant) and not _chooses(turn, simple):
+            return False
+        if await self._answering.answered(turn, frame, frame.awaiting, text, simple, meant):
             state.failures = state.give_ups = 0
             return True
-        amended = await self._amending.amend(turn, frame, text, simple, meant)
+        if not unnamed(simple) and await self._accounts.switch(turn, frame, simple):
+            amended: str | None = "amended"
+        else:
+            amended = await self._amending.amend(turn, frame, text, simple, meant)
         if amended is None:
             return False
         state.failures = state.give_ups = 0
@@ -164,55 +233,6 @@ class Talk:
             return True
         return meant.act in _OF_THEIR_OWN and meant.act not in (Act.CONFIRM, Act.DENY)
 
-    async def _answered(
-        self, turn: Turn, frame: Frame, awaiting: Awaiting, text: str, simple: str, meant: Understanding
-    ) -> bool:
-        """Read a message as the answer to the question of a frame; False when it is none."""
-        if awaiting.kind == "confirm":
-            if cues.YES.match(simple):
-                await self._walk.confirm(turn, frame)
-                return True
-            if cues.NO.match(simple):
-                self._walk.cancel(turn)
-                return True
-            return False
-        if meant.act in (Act.CONFIRM, Act.DENY) and awaiting.kind in ("text", "field"):
-            return False
-        if awaiting.kind == "choice":
-            chosen = read_option(awaiting, simple, business_day(turn.context.at))
-            if chosen:
-                _choose(frame, awaiting, [(option.value, option.also) for option in chosen])
-                await self._walk.advance(turn, frame)
-                return True
-        if any(cue.search(simple) for cue in (cues.UNSURE, cues.BARE, cues.REPEAT, cues.CORRECTION)):
-            return False
-        value = await self._value(turn, frame, awaiting, text, meant)
-        # 交物业费 would pass for the name of an owner; it names the scene, and no number as an account does.
-        named = meant.scene is not None and meant.confidence >= self._router.threshold
-        if value is None or (named and not any(char.isdigit() for char in value)):
-            return False
-        frame.slots[awaiting.slot] = Slot(value)
-        frame.quote = None
-        turn.took = awaiting.slot
-        await self._walk.advance(turn, frame)
-        return True
-
-    async def _value(self, turn: Turn, frame: Frame, awaiting: Awaiting, text: str, meant: Understanding) -> str | None:
-        kind = awaiting.free if awaiting.kind == "choice" else awaiting.kind
-        if kind == "amount":
-            amount = read_amount(text)
-            return None if amount is None else str(amount)
-        if kind == "field":
-            field = await self._field(turn, frame, awaiting.slot)
-            return None if field is None else read_field(field, text, meant.slots)
-        return read_text(text) if kind == "text" else None
-
-    async def _field(self, turn: Turn, frame: Frame, slot: str) -> InputField | None:
-        definition = (await turn.context.catalogue.item(frame.slots["item"].value)).definition
-        if slot == "account":
-            return definition.account
-        return next((field for field in definition.fields if field.key == slot), None)
-
     # --- what a message that is no answer wants ------------------------------------------------------------------
 
     async def _understood(self, turn: Turn, simple: str, meant: Understanding, lapsed: str) -> None:
@@ -226,14 +246,14 @@ class Talk:
                 await self._walk.advance(turn, frame)
         elif frame is not None and self._stays(frame, simple, meant, vague):
             if self._opens(meant) and not vague:
-                await self._amending.ask_again(frame, meant)
+                await self._amending.ask_again(frame, meant, simple)
             elif meant.act is Act.HELP or cues.UNSURE.match(simple):
                 turn.say("take_your_time")
             await self._walk.advance(turn, frame)
         elif frame is not None and cues.NO.match(simple) and not simple.isdigit():
             self._walk.cancel(turn)
         elif vague or meant.act in (Act.CONFIRM, Act.DENY):
-            await self._not_understood(turn, meant, lapsed)
+            await self._not_understood(turn, meant, simple, lapsed)
             return
         else:
             await self._act(turn, meant, simple)
@@ -256,31 +276,48 @@ class Talk:
 
     async def _act(self, turn: Turn, meant: Understanding, simple: str) -> None:
         """Do what a request wants."""
-        if meant.scene is not None and meant.scene not in self._scenes and meant.act not in _BESIDE:
+        elsewhere = meant.scene is not None and not await self._offers.is_open(turn.context, meant.scene)
+        if meant.scene is not None and elsewhere and meant.act not in _BESIDE:
             turn.say("scene_not_here", {"scene": self._offers.name(meant.scene)})
             if not turn.state.frames and not turn.state.waiting:
                 await self._offers.menu(turn, "menu")
         elif self._opens(meant) or (meant.act in (Act.HELP, Act.BIND) and meant.scene and not turn.state.frames):
             await self._business(turn, meant, simple)
-        else:
+        elif meant.act in (Act.HISTORY, Act.RECEIPT):
+            await self._history.answer(turn, meant, simple)
+        elif not await self._asked_elsewhere(turn, meant, simple):
             await self._beside.answer(turn, meant, simple)
 
+    async def _asked_elsewhere(self, turn: Turn, meant: Understanding, simple: str) -> bool:
+        """Ask what is applied for, or keep an account; False where a request wants neither."""
+        if meant.act is Act.APPLY and meant.scene is None:
+            return await self._offers.applying(turn)
+        binds = meant.act is Act.BIND and not cues.UNBIND.search(simple)
+        return binds and await self._accounts.bind(turn, meant)
+
     async def _business(self, turn: Turn, meant: Understanding, simple: str) -> None:
+        may_name = bool(simple) and meant.act in _FRAMED and (meant.scene is None or names_several(simple))
+        if may_name and await self._accounts.begin(turn, meant, simple):
+            return
         if meant.scene is None:
             await self._offers.menu(turn, "which_scene", act=meant.act)
             return
-        act = meant.act if self._opens(meant) else Act.QUERY
+        act = meant.act if self._opens(meant) or meant.act is Act.BIND else Act.QUERY
         if meant.act is Act.HELP:
             turn.say("how_to", {"scene": self._offers.name(meant.scene)})
         heard = {name: str(value) for name, value in meant.slots.items()}
         heard["words"] = simple
         amount = heard.pop("amount", None)
-        slots = {"amount": Slot(amount)} if amount and act is Act.PAY else {}
-        await self._walk.start(turn, act, meant.scene, heard=heard, slots=slots)
+        slots = {"amount": Slot(amount)} if amount and act in (Act.PAY, Act.APPLY) else {}
+        unsaved = UNSAVED.search(simple) is not None
+        await self._walk.start(turn, act, meant.scene, heard=heard, slots=slots, unsaved=unsaved)
 
-    async def _not_understood(self, turn: Turn, meant: Understanding, lapsed: str) -> None:
+    async def _not_understood(self, turn: Turn, meant: Understanding, simple: str, lapsed: str) -> None:
         """Say so, and offer what is likely; after three times the menu with a person, after three more the person."""
         state = turn.state
+        if not state.frames and await self._accounts.guess(turn, meant, simple):
+            state.failures = state.give_ups = 0
+            return
         if lapsed:
             await self._offers.menu(turn, "lapsed", first=lapsed)
             return
@@ -308,10 +345,10 @@ class Talk:
         turn.state.menu = None
         if verb == "act" and rest in set(Act):
             await self._act(turn, Understanding(Act(rest), None, 1.0), "")
-        elif verb in ("pay", "query") and rest:
+        elif verb in ("pay", "query", "apply") and rest:
             await self._act(turn, Understanding(Act(verb), rest, 1.0), "")
-        elif verb in self._beside.choices:
-            await self._beside.choices[verb](turn, rest)
+        elif verb in self._choices:
+            await self._choices[verb](turn, rest)
         else:
             await self._offers.menu(turn, "menu")
 
@@ -322,7 +359,7 @@ class Talk:
         elif turn.state.waiting:
             turn.state.waiting.clear()
             turn.say("cancelled")
-        elif turn.state.menu is not None and turn.state.menu.options[0].value.partition(":")[0] in self._beside.choices:
+        elif turn.state.menu is not None and turn.state.menu.options[0].value.partition(":")[0] in self._choices:
             turn.state.menu = None
             turn.say("left_as_is")
         else:
@@ -350,35 +387,39 @@ class Talk:
                 await self._walk.advance(turn, frame)
             elif turn.state.waiting:
                 following = turn.state.waiting.pop(0)
-                turn.say("next", {"scene": self._offers.name(following.scene or "")})
+                called = str(following.slots.get("called", ""))
+                turn.say("next", {"scene": f"{called}{self._offers.name(following.scene or '')}"})
                 await self._act(turn, following, "")
             else:
                 return
 
-    def _queue(self, turn: Turn, more: Sequence[Understanding]) -> None:
+    async def _queue(self, turn: Turn, more: Sequence[Understanding]) -> None:
         """Keep further requests of a message for later, and say so; what is not open here is said at once."""
         for each in more:
-            if each.scene is not None and each.scene not in self._scenes:
+            if each.scene is not None and not await self._offers.is_open(turn.context, each.scene):
                 turn.say("scene_not_here", {"scene": self._offers.name(each.scene)})
         under_way = {frame.scene for frame in turn.state.frames}
-        open_here = [each for each in more if each.scene in self._scenes and each.scene not in under_way]
+        open_here = [
+            each
+            for each in more
+            if each.scene is not None
+            and each.scene not in under_way
+            and await self._offers.is_open(turn.context, each.scene)
+        ]
         turn.state.waiting = [*turn.state.waiting, *open_here][:_MOST_WAITING]
         if open_here and turn.state.waiting:
             turn.say("queued", {"scenes": [self._offers.name(each.scene or "") for each in turn.state.waiting]})
 
 
-def _choose(frame: Frame, awaiting: Awaiting, chosen: list[tuple[str, Mapping[str, str]]]) -> None:
-    """Fill the slots of the chosen options; an option without a value asks for something else than is offered."""
-    values = [value for value, _ in chosen if value]
-    frame.quote = None
-    if not values:
-        frame.anew = True
-        return
-    if awaiting.slot == "bills":
-        frame.drop("amount")
-    frame.slots[awaiting.slot] = Slot("\n".join(values), "saved" if chosen[0][1] else "customer")
-    for name, value in chosen[0][1].items():
-        frame.slots[name] = Slot(value, "saved")
+def _chooses(turn: Turn, simple: str) -> bool:
+    """Tell whether a message is a choice that only sounds like the end of it (第二笔先不交) or another scene (租房)."""
+    awaiting = turn.frame.awaiting if turn.frame is not None else None
+    if awaiting is None or awaiting.kind != "choice":
+        return False
+    chosen = bool(read_option(awaiting, simple, business_day(turn.context.at)))
+    if awaiting.free == "document" or any(cues.simple(option.label) == simple for option in awaiting.options):
+        return chosen
+    return chosen and awaiting.several and not cues.CANCEL.match(simple)
 
 
 def _expire(turn: Turn) -> str:

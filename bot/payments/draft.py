@@ -89,6 +89,7 @@ class Draft:
             refusal=None,
             changed_at=from_micros(self.at),
             account_sealed=self.sealed[position],
+            discount=line.discount,
         )
 
     def period(self, position: int) -> str | None:

@@ -3,20 +3,27 @@
 import base64
 import hashlib
 import hmac
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from bot.billers.proofs import Proof, read_proof
 from bot.kernel.clock import SHANGHAI, to_micros
 from bot.kernel.errors import NotFound
 from bot.kernel.money import format_yuan
 from bot.payments import orders, values
 from bot.payments.values import Order
-from bot.storage.port import Database
+from bot.storage.port import Database, Row
 
 _CHARGE: Final = "SELECT * FROM charges WHERE id = $1"
 _MERCHANT: Final = "SELECT name FROM merchants WHERE id = $1"
 _REFUNDS: Final = "SELECT * FROM refunds WHERE order_id = $1 AND suspense_id IS NULL ORDER BY created_at"
+_NOTES: Final = """
+SELECT DISTINCT i.definition FROM order_lines l JOIN bill_items i ON i.id = l.item_id WHERE l.order_id = $1
+"""
+_ORDER_OF: Final = "SELECT order_id FROM charges WHERE out_trade_no = $1"
 _PURPOSE: Final = b"scenepay receipt v1"
 _TAIL: Final = 8
 _CODE_CHARACTERS: Final = 16
@@ -35,6 +42,12 @@ class ReceiptLine:
     state: str
     biller_ref: str | None
     refusal: str | None
+    discount: int = 0
+
+    @property
+    def proof(self) -> Proof | None:
+        """What the biller gave to show with it: a voucher for the gate, a fiscal receipt."""
+        return read_proof(self.biller_ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,7 @@ class Receipt:
     refunds: tuple[ReceiptRefund, ...]
     code: str
     trace_id: str
+    notes: tuple[str, ...] = ()  # What the items want to be known once they are paid.
 
     @property
     def settled(self) -> bool:
@@ -119,7 +133,20 @@ class Receipts:
             ),
             code=self._code(order, charge.out_trade_no),
             trace_id=order.trace_id,
+            notes=_notes(await self._database.rows(_NOTES, order_id)),
         )
+
+    async def shown(self, out_trade_no: str, code: str) -> Receipt | None:
+        """Return the receipt that somebody holds, by what is printed on it; None where number and code do not fit.
+
+        An unknown number and a wrong code are one answer, so that nobody learns which numbers exist.
+        """
+        row = await self._database.row(_ORDER_OF, out_trade_no)
+        if row is None or not await self.verify(row["order_id"], code):
+            return None
+        receipt = await self.of_order(row["order_id"])
+        # An attempt that another one paid for is on no receipt.
+        return receipt if receipt.out_trade_no == out_trade_no else None
 
     async def verify(self, order_id: str, code: str) -> bool:
         """Tell whether a code belongs to the receipt of this order; False, too, for an order that is not there."""
@@ -155,4 +182,10 @@ def _line(line: values.OrderLine) -> ReceiptLine:
         state=line.state,
         biller_ref=line.biller_ref,
         refusal=line.refusal,
+        discount=line.discount,
     )
+
+
+def _notes(rows: Sequence[Row]) -> tuple[str, ...]:
+    told = (json.loads(row["definition"]).get("afterwards", "") for row in rows)
+    return tuple(dict.fromkeys(filter(None, told)))

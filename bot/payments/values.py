@@ -31,11 +31,12 @@ class OrderLine:
     refusal: str | None
     changed_at: datetime
     account_sealed: bytes | None = field(default=None, repr=False)
+    discount: int = 0
 
     @property
     def principal(self) -> int:
-        """What the payment takes off a bill, in fen: a late fee pays no part of it."""
-        return self.amount - self.late_fee
+        """What the payment takes off a bill, in fen: a late fee pays no part of it, what was let off does."""
+        return self.amount - self.late_fee + self.discount
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ def line(row: Row) -> OrderLine:
         title=row["title"],
         amount=row["amount"],
         late_fee=row["late_fee"],
+        discount=row["discount"],
         claim=row["claim"],
         state=row["state"],
         biller_ref=row["biller_ref"],

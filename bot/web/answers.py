@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from bot.web.large import large
 from bot.web.serving import SERVER
 from bot.words.render import default_renderer, render_page
 from bot.words.scripts import Script
@@ -38,7 +39,7 @@ def page(template: str, *, status: int = 200, script_sources: str = "", **values
 
     ``script_sources`` names hosts whose scripts the page loads besides, such as WeChat's for its scanner.
     """
-    text = render_page(template, Script.ZH_HANS, **values)
+    text = render_page(template, Script.ZH_HANS, large=large(), **values)
     headers = {"Content-Security-Policy": page_policy(script_sources)}
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 

@@ -21,6 +21,8 @@ TRACE: Final = web.RequestKey("trace_id", str)
 _TERSE: Final = ("/wechat/", "/notify/")
 # Paths whose callers are programs: they get JSON or bare text, never a page.
 _MACHINES: Final = (*_TERSE, "/api/", "/healthz", "/readyz", "/metrics")
+# Here the remedy has a place of its own.
+_REMEDIED: Final = "/api/mini/"
 # What happened and what to do now. Nothing is said of money that this very request cannot know: it moved none.
 _AGAIN: Final = "请重新扫码，或从聊天里再打开一次。"
 _WAIT: Final = "请稍后再试。若您已经付款，结果会在聊天里通知您，请不要重复付款。"
@@ -110,7 +112,8 @@ def error_answer(
     if request.path.startswith(_TERSE):
         return web.Response(status=status, text=code)
     if not wants_page(request):
-        return answer_json({"code": code, "message": remedy or code, "trace_id": request[TRACE]}, status)
+        told = {"code": code, "message": remedy or code, "trace_id": request[TRACE]}
+        return answer_json({**told, "remedy": remedy} if request.path.startswith(_REMEDIED) else told, status)
     title, happened, todo = _PEOPLE.get(status, _TROUBLE if status >= 500 else _REFUSED)
     action = {"action_url": again_at, "action_text": "重新打开"} if again_at else {}
     values = {"title": title, "happened": happened, "todo": todo, "trace": request[TRACE], **action}

@@ -13,7 +13,9 @@ from bot.web.device.charges import DeviceDoor
 from bot.web.device.counter import CounterDoor
 from bot.web.health import HealthDoor
 from bot.web.landing import LandingDoor
+from bot.web.large import large_middleware
 from bot.web.middlewares import add_headers, trace_middleware
+from bot.web.mini.door import MiniDoor
 from bot.web.notify import NotifyDoor
 from bot.web.receipts import ReceiptDoor
 from bot.web.webhook import Webhook
@@ -29,6 +31,8 @@ class Doors:
     """The handlers behind the routes."""
 
     official: Webhook
+    mini: Webhook
+    mini_api: MiniDoor
     notify: NotifyDoor
     landing: LandingDoor
     cashier: CashierDoor
@@ -43,6 +47,8 @@ def table(doors: Doors) -> Sequence[tuple[str, str, Handler]]:
     return (
         ("GET", "/wechat/official/{account}", doors.official.verify),
         ("POST", "/wechat/official/{account}", doors.official.receive),
+        ("GET", "/wechat/mini/{account}", doors.mini.verify),
+        ("POST", "/wechat/mini/{account}", doors.mini.receive),
         ("POST", "/notify/{gateway}/{account}", doors.notify.handle),
         ("GET", "/q/{token}.svg", doors.landing.svg),
         ("GET", "/q/{token}.png", doors.landing.png),
@@ -52,6 +58,7 @@ def table(doors: Doors) -> Sequence[tuple[str, str, Handler]]:
         ("GET", "/cashier/{token}", doors.cashier.open),
         ("POST", "/cashier/{token}/charge", doors.cashier.charge),
         ("GET", "/cashier/{token}/status", doors.cashier.status),
+        ("GET", "/receipts/verify", doors.receipts.verify),
         ("GET", "/receipts/{token}", doors.receipts.open),
         ("POST", "/api/device/v1/charges", doors.device.create),
         ("GET", "/api/device/v1/charges/{id}", doors.device.get),
@@ -62,6 +69,7 @@ def table(doors: Doors) -> Sequence[tuple[str, str, Handler]]:
         ("POST", "/till/{device}/charges", doors.counter.charge),
         ("GET", "/till/{device}/charges/{id}", doors.counter.get),
         ("POST", "/till/{device}/charges/{id}/cancel", doors.counter.cancel),
+        *doors.mini_api.routes(),
         ("GET", "/healthz", doors.health.alive),
         ("GET", "/readyz", doors.health.ready),
         ("GET", "/metrics", doors.health.metrics),
@@ -71,13 +79,16 @@ def table(doors: Doors) -> Sequence[tuple[str, str, Handler]]:
 
 def build(doors: Doors, clock: Clock, metrics: Metrics, *, secure: bool) -> web.Application:
     """Return the application over its doors; ``secure`` tells that people reach it by https."""
-    app = web.Application(middlewares=[trace_middleware(clock, metrics)], client_max_size=_BODY_BYTES)
+    app = web.Application(
+        middlewares=[trace_middleware(clock, metrics), large_middleware(secure=secure)], client_max_size=_BODY_BYTES
+    )
     add_headers(app, secure=secure)
     for method, path, handler in table(doors):
         app.router.add_route(method, path, handler)
 
     async def end(_: web.Application) -> None:
         await doors.cashier.close()
+        await doors.mini_api.close()
 
     app.on_shutdown.append(end)
     return app

@@ -116,10 +116,11 @@ class OrderWatch:
 
     async def _states(self, tokens: Sequence[str]) -> Mapping[str, str]:
         rows = await self._database.rows(_STATES[self._database.engine], tokens)
-        return {row["token"]: _told(row["state"], open_=bool(row["open"])) for row in rows}
+        return {row["token"]: told(row["state"], open_=bool(row["open"])) for row in rows}
 
 
-def _told(state: str, *, open_: bool) -> str:
+def told(state: str, *, open_: bool) -> str:
+    """Return the state that is told; ``open_``: some line of the order is not booked at its biller."""
     if state in ("paid", "paid_late"):
         return "paid" if open_ or state == "paid_late" else "settled"
     return state

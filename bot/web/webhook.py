@@ -1,8 +1,11 @@
-"""WeChat's pushes over HTTP: ``GET|POST /wechat/official/{account}``."""
+"""WeChat's pushes over HTTP: ``GET|POST /wechat/official/{account}`` and ``/wechat/mini/{account}``."""
+
+from collections.abc import Mapping
+from typing import Protocol
 
 from aiohttp import web
 
-from bot.channels.official.channel import OfficialChannel
+from bot.channels.reception import Response
 from bot.channels.wire.fields import BYTES_MAX
 from bot.kernel.clock import Clock
 from bot.kernel.errors import BotError
@@ -12,10 +15,18 @@ from bot.web.bodies import read_body
 log = get_logger(__name__)
 
 
-class Webhook:
-    """The handlers of the official accounts' URLs; they answer every fault with a status and one word of text."""
+class Channel(Protocol):
+    """What receives the pushes of one kind of app."""
 
-    def __init__(self, channel: OfficialChannel, clock: Clock, *, body_within: float = 3.0) -> None:
+    def verify(self, account: str, query: Mapping[str, str]) -> str: ...
+
+    async def receive(self, account: str, query: Mapping[str, str], body: bytes, since: float) -> Response: ...
+
+
+class Webhook:
+    """The handlers of the URLs of one kind of app; they answer every fault with a status and one word of text."""
+
+    def __init__(self, channel: Channel, clock: Clock, *, body_within: float = 3.0) -> None:
         """``body_within`` is how many seconds a body may take to arrive."""
         self._channel = channel
         self._clock = clock

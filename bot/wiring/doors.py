@@ -25,6 +25,7 @@ from bot.web.visitors import Visitors
 from bot.web.watch import OrderWatch
 from bot.web.webhook import Webhook
 from bot.wiring.house import House
+from bot.wiring.mini import mini_door
 from qrcodes.wallet import Wallet, read_user_agent
 
 log = get_logger(__name__)
@@ -52,6 +53,8 @@ def doors(house: House) -> Doors:
 
     return Doors(
         official=Webhook(house.channel, house.clock),
+        mini=Webhook(house.mini_channel, house.clock),
+        mini_api=mini_door(house),
         notify=NotifyDoor(payments.gateways, apply, house.clock, house.metrics),
         landing=LandingDoor(
             LandingParts(

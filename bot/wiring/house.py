@@ -9,12 +9,20 @@ from typing import Final
 from bot.billers.catalogue import Catalogue
 from bot.billers.directory import Billers
 from bot.cases.actions import actions
+from bot.cases.applications.book import Applications
+from bot.cases.applications.deciding import ApplicationActions
 from bot.cases.desk import Desk
+from bot.channels.miniprogram.channel import MiniChannel
+from bot.channels.miniprogram.client import MiniClient
+from bot.channels.miniprogram.quota import WINDOWS as MINI_WINDOWS
 from bot.channels.official.channel import OfficialChannel
 from bot.channels.official.client import WeChatClient
+from bot.channels.official.introductions import Introductions
 from bot.channels.official.quota import Windows
+from bot.channels.platform.media import MediaStore
 from bot.channels.turns import Pace, Turns
 from bot.customers.identities import Identities
+from bot.dialogue.decoding import PictureReader
 from bot.dialogue.engine import Engine
 from bot.kernel.clock import Clock
 from bot.outside.http import HttpClient, Seen
@@ -34,11 +42,14 @@ from bot.trail.traces import Traces
 from bot.web.payers import WalletBook
 from bot.wiring.payers import wallet_book
 from bot.wiring.rooms import (
+    Looking,
     apology,
+    applications_room,
     billers_room,
     conversation,
     enqueue_all,
     gateway_factory,
+    mini_program,
     official_account,
     payments_room,
     policy,
@@ -68,10 +79,14 @@ class House:
     clients: Mapping[str, WeChatClient]
     channel: OfficialChannel
     windows: Windows
+    mini_clients: Mapping[str, MiniClient]
+    mini_channel: MiniChannel
+    mini_windows: Windows
     identities: Identities
     wallets: WalletBook
     billers: Billers
     desk: Desk
+    applications: Applications
     turns: Turns
     engine: Engine
 
@@ -94,8 +109,10 @@ async def open_house(settings: Settings, clock: Clock, *, seen: Seen | None = No
         metrics = Metrics()
         http = await HttpClient.create(clock, metrics=metrics, seen=seen)
         stack.push_async_callback(http.close)
-        house = _built(settings, clock, database, ephemeral, vault, http, metrics)
-        for client in house.clients.values():
+        reader = PictureReader()
+        stack.callback(reader.close)
+        house = _built(settings, clock, database, ephemeral, vault, http, metrics, reader)
+        for client in (*house.clients.values(), *house.mini_clients.values()):
             stack.push_async_callback(client.close)
         stack.push_async_callback(house.turns.close, _DRAIN)
         yield house
@@ -109,6 +126,7 @@ def _built(
     vault: Vault,
     http: HttpClient,
     metrics: Metrics,
+    reader: PictureReader,
 ) -> House:
     traces = Traces(database, clock)
     catalogue = Catalogue(database, clock)
@@ -119,16 +137,30 @@ def _built(
     accounts = [official_account(key, section, settings) for key, section in settings.file.official.items()]
     clients = {account.key: WeChatClient(account, http, ephemeral, clock) for account in accounts}
     windows = Windows(ephemeral)
+    minis = [mini_program(key, section, settings) for key, section in settings.file.mini.items()]
+    mini_clients = {program.key: MiniClient(program, http, ephemeral, clock) for program in minis}
+    mini_windows = Windows(ephemeral, MINI_WINDOWS, channel="mini")
     identities = Identities(database, vault, clock)
-    engine = conversation(settings, clock, database, ephemeral, vault, traces, catalogue, billers, payments, identities)
-    turns = Turns(
-        ephemeral,
+    applications = applications_room(settings, database, vault, clock)
+    engine = conversation(
+        settings,
         clock,
-        engine.answer,
-        partial(enqueue_all, database, vault, clock),
-        apology,
-        _pace(settings),
+        database,
+        ephemeral,
+        vault,
+        traces,
+        catalogue,
+        billers,
+        payments,
+        identities,
+        applications,
+        Looking(MediaStore({**clients, **mini_clients}), reader),
+        http,
     )
+    # Only where there are two kinds of apps is there anything to link.
+    answer = Introductions(engine.answer, identities, clients, ephemeral).answer if minis else engine.answer
+    queue = partial(enqueue_all, database, vault, clock)
+    turns = Turns(ephemeral, clock, answer, queue, apology, _pace(settings))
     return House(
         settings=settings,
         clock=clock,
@@ -144,10 +176,14 @@ def _built(
         clients=clients,
         channel=OfficialChannel(accounts, turns, windows, ephemeral, clock),
         windows=windows,
+        mini_clients=mini_clients,
+        mini_channel=MiniChannel(minis, turns, mini_windows, ephemeral, clock),
+        mini_windows=mini_windows,
         identities=identities,
         wallets=wallet_book(accounts, clients, settings, gateways),
         billers=billers,
-        desk=Desk(database, actions(policy(settings), terms), clock),
+        desk=Desk(database, actions(policy(settings), terms, ApplicationActions(applications.moving)), clock),
+        applications=applications,
         turns=turns,
         engine=engine,
     )

@@ -8,20 +8,30 @@ from typing import Final
 
 from bot.billers.items import HOSTED
 from bot.cases.book import CaseOpener
+from bot.channels.miniprogram.deliver import MiniDeliverer
 from bot.channels.official.deliver import CustomDeliverer
+from bot.customers.accounts import SavedAccounts
+from bot.customers.reminders import Reminders
 from bot.jobs.relay import DESK, Relay
 from bot.jobs.schedule import BILLER, MESSAGE, NEVER_GIVE_UP, REFUND, SHARE, Schedule
 from bot.payments import work
+from bot.payments.contracts.accounts import ContractAccounts
 from bot.payments.reconciliation.dispositions import ASK
 from bot.wiring.house import House
 from bot.wiring.rooms import enqueue_all
+from bot.wiring.service import tickets_room
+from bot.workers.applications import ApplicationNotice
 from bot.workers.contracts import DeductionNotice, contract_rounds
 from bot.workers.deliver import FulfilDeliverer, RefundDeliverer, RefundSumDeliverer, SurplusDeliverer, UndoDeliverer
+from bot.workers.planning import DeductionPlanner, planning_rounds
 from bot.workers.receipt import ReceiptDeliverer
 from bot.workers.reconcile import AskDeliverer, reconcile_rounds
+from bot.workers.reminding import ReminderDeliverer, ReminderScan, reminder_rounds
 from bot.workers.rounds import Round, keep_running, run_rounds
 from bot.workers.sharing import ShareDeliverer, ShareReturnDeliverer, sharing_rounds
+from bot.workers.stock import stock_rounds
 from bot.workers.sweep import sweep_rounds
+from bot.workers.tickets import TicketNews, ticket_rounds
 from bot.workers.upkeep import balance_rounds, key_rounds, retention_rounds, seal_rounds, token_rounds
 
 # How long a start waits for the gateways' keys, in seconds.
@@ -38,14 +48,19 @@ SCHEDULES: Final[Mapping[str, Schedule]] = {
     work.SHARE: SHARE,
     work.SHARE_RETURN: REFUND,
     work.DEDUCTION_NOTICE: MESSAGE,
+    ApplicationNotice.kind: MESSAGE,
     work.RECEIPT: MESSAGE,
+    TicketNews.kind: MESSAGE,
     CustomDeliverer.kind: MESSAGE,
+    ReminderDeliverer.kind: MESSAGE,
+    MiniDeliverer.kind: MESSAGE,
 }
 
 
 def relay(house: House) -> Relay:
     """Return this process's share of the outbox."""
     payments = house.payments
+    channel = CustomDeliverer(house.clients, house.windows, house.ephemeral, house.clock)
     queue = partial(enqueue_all, house.database, house.vault, house.clock)
     return Relay(
         house.database,
@@ -58,8 +73,10 @@ def relay(house: House) -> Relay:
             ShareDeliverer(payments.shares, house.traces),
             ShareReturnDeliverer(payments.returns, house.traces),
             DeductionNotice(house.database, house.identities, queue),
+            ApplicationNotice(house.database, house.identities, queue, house.applications),
             CaseOpener(house.database, house.clock),
             AskDeliverer(house.reconciliation),
+            TicketNews(tickets_room(house.settings, house.database, house.vault), house.identities, queue, house.clock),
             ReceiptDeliverer(
                 payments.receipts,
                 payments.refunds,
@@ -69,7 +86,9 @@ def relay(house: House) -> Relay:
                 house.clock,
                 house.settings.environment.public_url,
             ),
-            CustomDeliverer(house.clients, house.windows, house.ephemeral, house.clock),
+            channel,
+            ReminderDeliverer(reminders(house), house.identities, channel, house.clock),
+            MiniDeliverer(house.mini_clients, house.mini_windows, house.ephemeral, house.clock),
         ),
         house.clock,
         vault=house.vault,
@@ -77,6 +96,12 @@ def relay(house: House) -> Relay:
         metrics=house.metrics,
         near=(HOSTED, DESK),
     )
+
+
+def reminders(house: House) -> Reminders:
+    """Return the book of who is reminded of what."""
+    saved = SavedAccounts(house.database, house.vault, house.clock)
+    return Reminders(house.database, house.vault, house.clock, saved)
 
 
 def rounds(house: House) -> Sequence[Round]:
@@ -87,10 +112,30 @@ def rounds(house: House) -> Sequence[Round]:
         *sharing_rounds(house.payments.sharing_sweep, house.payments.shares, house.payments.returns),
         *contract_rounds(house.payments.autopay_sweep, house.payments.contracts, house.payments.deductions),
         *reconcile_rounds(house.reconciliation, accounts_of(house)),
+        *stock_rounds(house.database, house.clock),
+        *ticket_rounds(house.database, house.clock),
+        *planning_rounds(
+            DeductionPlanner(
+                ContractAccounts(house.database, house.vault, house.clock),
+                house.payments.autopay,
+                house.catalogue,
+                house.billers,
+                house.clock,
+            )
+        ),
+        *reminder_rounds(
+            ReminderScan(
+                reminders(house),
+                house.catalogue,
+                house.billers,
+                house.clock,
+                house.settings.file.reminders.days_before,
+            )
+        ),
         *balance_rounds(house.database, house.clock),
         *seal_rounds(house.database, house.vault, house.clock),
         *retention_rounds(house.database, house.clock, keep.traces, keep.jobs),
-        *token_rounds([client.refresh for client in house.clients.values()]),
+        *token_rounds([client.refresh for client in (*house.clients.values(), *house.mini_clients.values())]),
     )
 
 

@@ -2,23 +2,32 @@
 
 import importlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.billers.catalogue import Catalogue
 from bot.billers.connector import Connector
 from bot.billers.directory import Billers
 from bot.billers.hosted import HostedBiller
+from bot.billers.items import STOCK
+from bot.billers.port import SceneBiller
 from bot.billers.remote import RemoteBiller
+from bot.billers.stock.biller import StockBiller
+from bot.cases.applications.book import Applications
+from bot.cases.trade.rates import Terms as TradeTerms
+from bot.channels.miniprogram.account import MiniProgram
 from bot.channels.official.account import OfficialAccount
 from bot.channels.wire.push import Format, Mode
 from bot.customers.accounts import SavedAccounts
 from bot.customers.identities import Identities
-from bot.dialogue.after import AfterSales
+from bot.customers.reminders import Reminders
 from bot.dialogue.deductions import ChatDeductions
 from bot.dialogue.engine import Engine, Parts
 from bot.dialogue.event import Event
+from bot.dialogue.fallback import Doubts, Fallback
 from bot.dialogue.learned import LearnedRouter
 from bot.dialogue.lookups import LookupGuard
 from bot.dialogue.orders import ChatOrders
+from bot.dialogue.pictures import Media, Pictures, Reader
 from bot.dialogue.reply import Reply, Text
 from bot.dialogue.scene import Scene
 from bot.dialogue.session import Sessions
@@ -30,17 +39,19 @@ from bot.kernel.clock import Clock, business_day
 from bot.kernel.errors import Misconfigured
 from bot.kernel.masking import Secret
 from bot.outside.http import HttpClient
+from bot.payments.contracts.accounts import ContractAccounts
 from bot.payments.contracts.port import Plan
 from bot.payments.policy import Policy
 from bot.payments.ports import Gateway
 from bot.payments.reconciliation.days import FeeTerms, Terms
 from bot.payments.room import Means, Payments, furnish
-from bot.settings import OfficialSection, Settings
+from bot.settings import FallbackSection, MiniSection, OfficialSection, Settings
 from bot.storage.ephemeral_port import Ephemeral
 from bot.storage.port import Database, Tx
 from bot.storage.vault import Vault
 from bot.trail.traces import Traces
 from bot.wiring.payers import registry
+from bot.wiring.service import after_sales
 from bot.words.render import render_message, say
 
 
@@ -105,7 +116,7 @@ def autopay_plans(settings: Settings) -> Sequence[Plan]:
 def billers_room(
     settings: Settings, database: Database, catalogue: Catalogue, vault: Vault, http: HttpClient, clock: Clock
 ) -> Billers:
-    remote = {
+    remote: dict[str, SceneBiller] = {
         key: RemoteBiller(
             Connector(
                 key,
@@ -119,7 +130,14 @@ def billers_room(
         )
         for key, section in settings.file.connectors.items()
     }
-    return Billers(catalogue, HostedBiller(database, catalogue, vault, clock), remote)
+    own = {STOCK: StockBiller(database, catalogue, vault, clock)}
+    return Billers(catalogue, HostedBiller(database, catalogue, vault, clock), remote | own)
+
+
+def applications_room(settings: Settings, database: Database, vault: Vault, clock: Clock) -> Applications:
+    """Return the room of applications, with all that the scenes of this operator let apply for."""
+    kinds = [kind for scene in scenes_of(settings.file.scene_packs).values() for kind in scene.kinds]
+    return Applications(database, vault, clock, kinds, TradeTerms(**settings.file.trade.model_dump()))
 
 
 def payments_room(
@@ -145,6 +163,14 @@ def payments_room(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How pictures are fetched and read."""
+
+    media: Media
+    reader: Reader
+
+
 def conversation(
     settings: Settings,
     clock: Clock,
@@ -156,11 +182,18 @@ def conversation(
     billers: Billers,
     payments: Payments,
     identities: Identities,
+    applications: Applications,
+    looking: Looking,
+    http: HttpClient,
 ) -> Engine:
-    scenes = scenes_of(settings.file.scene_packs)
+    file = settings.file
+    scenes = scenes_of(file.scene_packs)
     public_url = settings.environment.public_url
     router = LearnedRouter(tuple(scenes.values()), lambda: business_day(clock.now()))
-    talk = Talk(router, scenes, AfterSales(database, vault, f"{public_url}/receipts"), f"{public_url}/cashier")
+    after = after_sales(settings, clock, database, vault, payments)
+    saved = SavedAccounts(database, vault, clock)
+    days = settings.file.reminders.days_before
+    talk = Talk(router, scenes, after, f"{public_url}/cashier", f"{public_url}/receipts", days)
     return Engine(
         Parts(
             sessions=Sessions(ephemeral, vault, clock),
@@ -169,17 +202,30 @@ def conversation(
             identities=identities,
             catalogue=catalogue,
             billers=billers,
-            saved=SavedAccounts(database, vault, clock),
+            saved=saved,
+            reminders=Reminders(database, vault, clock, saved),
             orders=ChatOrders(payments.orders, payments.closing, database, clock),
-            deductions=ChatDeductions(payments.autopay, catalogue),
+            deductions=ChatDeductions(payments.autopay, catalogue, ContractAccounts(database, vault, clock)),
             lookups=LookupGuard(ephemeral, vault, traces),
+            applications=applications,
             database=database,
             trail=traces,
             clock=clock,
             scenes=scenes,
-            merchants={key: section.merchants for key, section in settings.file.official.items()},
+            merchants={key: section.merchants for key, section in {**file.official, **file.mini}.items()},
+            pictures=Pictures(looking.media, looking.reader, database, catalogue, scenes, public_url),
+            doubts=_doubts(file.router_fallback, http, router.threshold),
         )
     )
+
+
+def _doubts(section: FallbackSection | None, http: HttpClient, threshold: float) -> Doubts | None:
+    """Return who is asked where the router is not sure; None where the operator names nobody."""
+    if section is None:
+        return None
+    key = section.api_key
+    secret = None if key is None else Secret(key.get_secret_value())
+    return Doubts(Fallback(http, section.base_url, section.model, secret), threshold)
 
 
 def official_account(key: str, section: OfficialSection, settings: Settings) -> OfficialAccount:
@@ -196,6 +242,23 @@ def official_account(key: str, section: OfficialSection, settings: Settings) -> 
         original_id=section.original_id,
         api_base=section.api_base,
         oauth_base=section.oauth_base,
+        window=settings.file.deadlines.timestamp_window,
+    )
+
+
+def mini_program(key: str, section: MiniSection, settings: Settings) -> MiniProgram:
+    """Return a mini-program as its channel knows it."""
+    keys = (section.aes_key, section.previous_aes_key)
+    return MiniProgram(
+        key=key,
+        app_id=section.appid,
+        secret=Secret(section.secret.get_secret_value()),
+        token=Secret(section.token.get_secret_value()),
+        aes_keys=tuple(Secret(each.get_secret_value()) for each in keys if each is not None),
+        mode=Mode(section.mode),
+        format=Format(section.format) if section.format else None,
+        original_id=section.original_id,
+        api_base=section.api_base,
         window=settings.file.deadlines.timestamp_window,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
+from bot.channels.miniprogram.inbound import CHANNEL as MINI
 from bot.channels.official import outbound
 from bot.channels.official.inbound import CHANNEL
 from bot.customers.identities import Identities
@@ -60,7 +61,7 @@ class ReceiptDeliverer:
             order = await self._orders.get(job.payload["order_id"])
         except NotFound as fault:
             return Dead(fault.code)
-        if order.customer_id is None or order.channel != CHANNEL or order.account is None:
+        if order.customer_id is None or order.channel not in (CHANNEL, MINI) or order.account is None:
             return Done()
         address = await self._identities.address(order.customer_id, order.channel, order.account)
         if address is None:
@@ -71,7 +72,9 @@ class ReceiptDeliverer:
             return Dead(fault.code)
         parts: list[Part] = [Text(text)]
         key = f"receipt:{job.key}"
-        message = outbound.custom_job(address.account, address.subject, parts, key=key, trace_id=job.trace_id)
+        message = outbound.custom_job(
+            address.account, address.subject, parts, key=key, trace_id=job.trace_id, channel=address.channel
+        )
         await self._enqueue([message])
         return Done()
 

@@ -21,6 +21,7 @@ from bot.dialogue.event import Followed, Happening, Left, Noted, Pictured, Place
 from bot.kernel.clock import ManualClock
 from bot.payments.gatekeeper import Placing
 from bot.payments.values import Order
+from tests.dialogue import script_after
 from tests.dialogue.town import CODE, ROOMS, Town, cheaper, words
 
 FOLDER = Path(__file__).parent / "conversations"
@@ -193,6 +194,7 @@ HAPPENINGS: dict[str, Doer] = {
     r"the customer scans (?P<scene>\S+)": _event(Scanned),
     r"a newcomer scans (?P<scene>\S+)": _event(lambda scene: Scanned(scene, first=True)),
     r"the customer says by voice (?P<text>.*)": _event(lambda text: Said(text, "voice")),
+    r"the customer speaks and nothing is recognised": _event(lambda: Said("", "voice")),
     r"the customer sends a picture": _event(lambda: Pictured("media", "https://example.com/x.jpg")),
     r"the customer sends a place": _event(lambda: Placed("22.5", "114.1", asked=True)),
     r"the phone reports a place": _event(lambda: Placed("22.5", "114.1", asked=False)),
@@ -206,6 +208,7 @@ HAPPENINGS: dict[str, Doer] = {
     r"the item (?P<item>\S+) is paused": _pauses,
     r"the item (?P<item>\S+) is removed": _removed,
     r"the code of 中山路店 is stopped": _code_stops,
+    **script_after.HAPPENINGS,
 }
 
 # --- what can be checked ---------------------------------------------------------------------------------------------
@@ -236,6 +239,11 @@ async def _cases(under_way: Play, count: str) -> None:
     assert found == int(count), f"there are {found}"
 
 
+async def _applications(under_way: Play, count: str) -> None:
+    found = await under_way.town.count("SELECT count(*) AS n FROM applications WHERE state <> 'draft'")
+    assert found == int(count), f"there are {found}"
+
+
 async def _saved(under_way: Play, count: str) -> None:
     found = await under_way.town.count("SELECT count(*) AS n FROM saved_accounts")
     assert found == int(count), f"there are {found}"
@@ -252,5 +260,7 @@ CHECKS: dict[str, Doer] = {
     r"silence": _silence,
     r"(?P<count>\d+) cases?": _cases,
     r"(?P<count>\d+) saved accounts?": _saved,
+    r"(?P<count>\d+) applications?": _applications,
     r"the power company was asked (?P<count>\d+) times?": _asked,
+    **script_after.CHECKS,
 }

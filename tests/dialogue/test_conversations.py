@@ -7,7 +7,7 @@ from tests.dialogue.town import open_town
 
 SCRIPTS = scripts()
 # One of each kind of effect: orders and holds, corrections, remote bills, cases, limits, two customers.
-ON_POSTGRESQL = ("01", "05", "15", "16", "25", "31", "37", "40", "43")
+ON_POSTGRESQL = ("01", "05", "15", "16", "25", "31", "37", "40", "43", "73", "75", "79")
 
 
 def name_of(script: Script) -> str:

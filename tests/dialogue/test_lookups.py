@@ -46,7 +46,7 @@ async def test_an_unknown_account_and_a_wrong_proof_cost_and_answer_the_same(qui
 async def test_many_customers_cannot_guess_one_proof_together(quick: Town) -> None:
     limit = LookupLimits().account
     answers = [
-        await quick.chat("交物业费", "3-2-501", f"猜{'一二三四五六七八九十'[place % 10]}", customer=f"猜者{place}")
+        await quick.chat("交物业费", "3-2-501", f"陈{'明亮华强国庆春夏秋冬'[place % 10]}", customer=f"猜者{place}")
         for place in range(limit + 3)
     ]
 

@@ -135,7 +135,13 @@ def test_an_option_is_chosen_by_number_word_or_month() -> None:
     assert chosen(bills, "上个月的") == ["0"]
     assert chosen(bills, "这个月") == ["1"]
     assert chosen(bills, "9月") is None
-    assert chosen(bills, "上个月的不交") is None
+    assert chosen(bills, "上个月的不交") == ["1"]
+    assert chosen(bills, "除了10月都交") == ["1"]
+    assert chosen(bills, "除了第一个") == ["1"]
+    assert chosen(bills, "第二笔先不交") == ["0"]
+    assert chosen(bills, "除了9月") is None
+    assert chosen(bills, "都不交") is None
+    assert chosen(shops, "除了第一个") is None
     assert chosen(bills, "电费") is None
 
 

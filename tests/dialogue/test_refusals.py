@@ -46,7 +46,8 @@ def _said(code: ast.expr) -> list[ast.expr]:
 CODES = sorted(refusals())
 FACTS: dict[str, str | int] = {
     "item": "电费", "opens": "06:00", "closes": "22:00", "until": "11-24 08:00", "reason": "", "minimum": 100,
-    "maximum": 500, "most": 50, "owed": 100, "was": 1, "now": 2, "order_id": "ord_1",
+    "maximum": 500, "most": 50, "part": 50, "owed": 100, "was": 1, "now": 2, "order_id": "ord_1",
+    "limit": 1_000_000, "payee": "示范供电",
 }  # fmt: skip
 
 

@@ -10,33 +10,41 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from bot.billers import quoting
 from bot.billers.catalogue import Catalogue, Merchant, Store, put_item, put_merchant, put_store
 from bot.billers.codes import add_code
 from bot.billers.directory import Billers
 from bot.billers.hosted import ACCOUNT, HostedBiller, account_blind, holder_blind
 from bot.billers.items import AmountKind, AmountRule, BillItem, Flow, Hours, InputField, ItemDefinition, LateFee
-from bot.billers.port import Bill, BillQuery, Found, Later, Line, NotFound, Quote, Refusal
-from bot.billers.quoting import Owed
+from bot.billers.port import Bill
+from bot.cases.applications.book import Applications
 from bot.cases.book import SAID
+from bot.cases.sla import Service
+from bot.cases.tickets import Tickets
 from bot.customers.accounts import SavedAccounts
 from bot.customers.identities import Identities
-from bot.dialogue.after import AfterSales
+from bot.customers.reminders import Reminders
+from bot.dialogue.aftersales.complaints import Complaints
+from bot.dialogue.aftersales.hands import Hands
+from bot.dialogue.aftersales.room import AfterSales, Means
 from bot.dialogue.engine import Engine, Parts
 from bot.dialogue.event import Event, Happening, Said
 from bot.dialogue.learned import LearnedRouter
 from bot.dialogue.lookups import LookupGuard
 from bot.dialogue.orders import ChatOrders
 from bot.dialogue.reply import HandOff, Reply, Text
-from bot.dialogue.scene import Agreement, Scene
+from bot.dialogue.scene import Scene
 from bot.dialogue.session import Sessions
 from bot.dialogue.talk import Talk
 from bot.kernel.clock import Clock, ManualClock, business_day, to_micros
 from bot.kernel.ids import new_id
 from bot.kernel.masking import Secret, mask_account, mask_name
+from bot.payments import room as furnishing
 from bot.payments.closing import Closing
+from bot.payments.dossier import Dossiers
 from bot.payments.gatekeeper import OrderLimit
 from bot.payments.orders import Orders
+from bot.payments.registry import Gateways
+from bot.payments.room import Payments, furnish
 from bot.storage.database import connect
 from bot.storage.ephemeral import connect as connect_ephemeral
 from bot.storage.ephemeral_port import Ephemeral
@@ -45,6 +53,8 @@ from bot.storage.vault import Vault
 from bot.words.render import say
 from handlers import SCENES
 from qrcodes.tokens import new_token
+from tests.dialogue.neighbours import Agreed, Notes, PowerCompany
+from tests.payments.scripted_gateway import ScriptedGateway
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Ten in the morning in Shanghai.
 SECRET = "a secret of the tests, at least 32 long"
@@ -99,11 +109,6 @@ ROOMS: Mapping[str, tuple[str, Sequence[tuple[str, int, str]]]] = {
     "5-2-602": ("王建国", (("2026-10", 30120, "2026-11-15"), ("2026-11", 30120, "2026-12-15"))),
     "9-9-901": ("周全", ()),
 }
-METERS: Mapping[str, Sequence[tuple[str, int]]] = {
-    "0512345678": (("2026-09", 6500), ("2026-10", 13650)),
-    "0511111111": (("2026-10", 12850),),
-    "0522222222": (),
-}
 
 
 class TickingClock(ManualClock):
@@ -139,75 +144,6 @@ ITEMS = (
 
 
 @dataclass
-class PowerCompany:
-    """A remote biller by script: what it owes, whether it answers, and how often it was asked."""
-
-    catalogue: Catalogue
-    silent: bool = False
-    meters: dict[str, list[Bill]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    pause: Any = None
-
-    def __post_init__(self) -> None:
-        for number, bills in METERS.items():
-            self.meters[number] = [Bill(f"E{p[:4]}{p[5:]}-{number}", "电费", p, fen) for p, fen in bills]
-
-    async def find(self, query: BillQuery) -> Found | NotFound | Later:
-        self.asked.append(query.account)
-        if self.pause is not None:
-            await self.pause()
-        if self.silent:
-            return Later(5.0)
-        if query.account not in self.meters:
-            return NotFound()
-        bills = tuple(self.meters[query.account])
-        return Found(query.account, mask_account(query.account), "孙*强", balance=1500, bills=bills)
-
-    async def quote(self, lines: Sequence[Line], at: datetime, store_id: str | None = None) -> Quote | Refusal | Later:
-        async def ask(item: BillItem, line: Line) -> Owed | Later:
-            if self.silent:
-                return Later(5.0)
-            bills = self.meters.get(line.account)
-            return Owed({bill.bill_no: bill for bill in bills or ()}, known=bills is not None)
-
-        return await quoting.quote(self.catalogue, lines, at, store_id, ask)
-
-    async def _never(self, *_: object) -> Any:
-        raise AssertionError("the conversation tells no biller of payments")
-
-    settle = settle_status = undo = undo_status = _never
-
-
-@dataclass
-class Notes:
-    """A trail that remembers."""
-
-    taken: list[tuple[str, str, str, Mapping[str, object]]] = field(default_factory=list)
-
-    def note(self, trace_id: str, kind: str, title: str, detail: Mapping[str, object] | None = None) -> None:
-        self.taken.append((trace_id, kind, title, detail or {}))
-
-    def titles(self, kind: str) -> list[str]:
-        return [title for _, found, title, _ in self.taken if found == kind]
-
-
-@dataclass
-class Agreed:
-    """The contracts for deduction that customers have, as the payment rooms would tell of them."""
-
-    of: dict[str, list[Agreement]] = field(default_factory=dict)
-
-    async def standing(self, customer_id: str) -> Sequence[Agreement]:
-        return tuple(self.of.get(customer_id, ()))
-
-    async def stop(self, agreement_id: str, customer_id: str) -> bool:
-        kept = [each for each in self.of.get(customer_id, ()) if each.id != agreement_id]
-        stopped = len(kept) < len(self.of.get(customer_id, ()))
-        self.of[customer_id] = kept
-        return stopped
-
-
-@dataclass
 class Town:
     """The engine and everything around it that a test may turn."""
 
@@ -223,6 +159,8 @@ class Town:
     engine: Engine
     deductions: Agreed
     numbers: Any = field(default_factory=itertools.count)
+    payments: Any = None  # The real payment rooms, and the gateway behind them.
+    gateway: Any = None
 
     async def tell(self, what: Happening, customer: str = "小陈") -> Reply:
         """Let something happen to a customer and return the answer."""
@@ -267,7 +205,9 @@ class Town:
     async def pay_last(self) -> None:
         """Let the money of the newest order arrive; how it does is tested in its own room."""
         order = await self.last_order()
-        await self.execute("UPDATE orders SET state = 'paid', paid_at = $2 WHERE id = $1", order.id, 1)
+        await self.execute(
+            "UPDATE orders SET state = 'paid', paid_at = $2 WHERE id = $1", order.id, to_micros(self.clock.now())
+        )
         await self.execute(
             "UPDATE bills SET state = 'paid', paid = amount, held_by = NULL WHERE held_by = $1", order.id
         )
@@ -338,22 +278,38 @@ def _built(
     power = PowerCompany(catalogue)
     billers = Billers(catalogue, HostedBiller(database, catalogue, vault, clock), {"power": power})
     orders = Orders(database, clock, vault, OrderLimit(order_max))
+    gateway = ScriptedGateway(clock)
+    payments = furnish(
+        furnishing.Means(
+            database,
+            clock,
+            vault,
+            Gateways({"scripted": gateway}, {"wechat": "scripted"}, PUBLIC),
+            billers,
+            SECRET.encode(),
+        )
+    )
     notes = Notes()
     deductions = Agreed()
     table = {scene.key: scene for scene in scenes}
     router = LearnedRouter(tuple(scenes), lambda: business_day(clock.now()))
+    saved = SavedAccounts(database, vault, clock)
     engine = Engine(
         Parts(
             sessions=Sessions(sessions_store, vault, clock),
-            talk=Talk(router, table, AfterSales(database, vault, f"{PUBLIC}/receipts"), f"{PUBLIC}/cashier"),
+            talk=Talk(
+                router, table, _after_sales(clock, database, vault, payments), f"{PUBLIC}/cashier", f"{PUBLIC}/receipts"
+            ),
             say=say,
             identities=Identities(database, vault, clock),
             catalogue=catalogue,
             billers=billers,
-            saved=SavedAccounts(database, vault, clock),
+            saved=saved,
+            reminders=Reminders(database, vault, clock, saved),
             orders=ChatOrders(orders, Closing(database, clock), database, clock),
             deductions=deductions,
             lookups=LookupGuard(ephemeral, vault, notes),
+            applications=Applications(database, vault, clock, [kind for scene in scenes for kind in scene.kinds]),
             database=database,
             trail=notes,
             clock=clock,
@@ -361,7 +317,36 @@ def _built(
             merchants={},
         )
     )
-    return Town(clock, database, ephemeral, vault, catalogue, power, billers, orders, notes, engine, deductions)
+    return Town(
+        clock,
+        database,
+        ephemeral,
+        vault,
+        catalogue,
+        power,
+        billers,
+        orders,
+        notes,
+        engine,
+        deductions,
+        payments=payments,
+        gateway=gateway,
+    )
+
+
+def _after_sales(clock: Clock, database: Database, vault: Vault, payments: Payments) -> AfterSales:
+    return AfterSales(
+        Means(
+            database=database,
+            vault=vault,
+            dossiers=Dossiers(database, clock, payments.orders),
+            hands=Hands(payments.sweeper, payments.fulfilment, payments.refunds, clock),
+            complaints=Complaints(Tickets(database, vault, Service()), vault),
+            receipt_url=f"{PUBLIC}/receipts",
+            cashier_url=f"{PUBLIC}/cashier",
+            refund_limit=50_000,
+        )
+    )
 
 
 # What a conversation may ask to be otherwise than usual, by its name in the text files.

@@ -37,13 +37,14 @@ async def opened(world: World, *lines: Line) -> tuple[Order, Credit]:
 
 async def test_both_forms_leave_the_same_rows_for_everything_ordinary(pg_world: World) -> None:
     world = pg_world
-    whole, part = await world.bill(10_000, late_fee=50), await world.bill(9_000)
+    whole, part, early = await world.bill(10_000, late_fee=50), await world.bill(9_000), await world.bill(10_000)
     closing, closing_item = await opened(world, world.meal(1_000))
     await world.payments.closing.begin(closing.id)
     items = [
         (await opened(world, world.rent(whole), world.meal(3_500), world.power("E1")))[1],
         (await opened(world, world.rent(part, 4_000)))[1],
         (await opened(world, world.power("E2")))[1],
+        (await opened(world, world.let_off(early, 200)))[1],
         closing_item,
     ]
 

@@ -116,9 +116,12 @@ async def test_a_refusal_is_a_case_and_the_customer_is_told(world: World) -> Non
     assert await world.audit() == []
 
 
-async def test_paid_elsewhere_gives_that_line_back_and_keeps_the_others(world: World) -> None:
+@pytest.mark.parametrize("code", ["paid_elsewhere", "sold_out"])
+async def test_a_biller_that_has_nothing_to_give_gives_that_line_back_and_keeps_the_others(
+    world: World, code: str
+) -> None:
     order = await world.paid(world.power("E1"), world.meal(3_500))
-    world.biller.script("settle", Refused("paid_elsewhere"))
+    world.biller.script("settle", Refused(code))
 
     await tell(world, order)
     await world.work_off()
@@ -126,7 +129,7 @@ async def test_paid_elsewhere_gives_that_line_back_and_keeps_the_others(world: W
     assert await world.line_states(order) == ["refused", "settled"]
     refund = await world.row("SELECT * FROM refunds")
     assert (refund["state"], refund["amount"], refund["line_id"]) == ("succeeded", 12_850, order.lines[0].id)
-    assert refund["requested_by"] == "system:paid_elsewhere"
+    assert refund["requested_by"] == f"system:{code}"
     assert await world.balance(DUE) == 3_500
     # The bill can be paid again: the claim went with the money.
     assert [row["line_id"] for row in await world.rows("SELECT line_id FROM paid_claims")] == []

@@ -16,11 +16,12 @@ from tests.payments.world import CHAT, World
 
 async def test_both_forms_place_the_same_orders(pg_world: World) -> None:
     world = pg_world
-    bill, part = await world.bill(10_000, late_fee=50), await world.bill(9_000)
+    bill, part, early = await world.bill(10_000, late_fee=50), await world.bill(9_000), await world.bill(10_000)
     quotes = [
         world.quote(world.rent(bill), world.meal(), world.power("E1")),
         world.quote(world.rent(part, 4_000)),
         world.quote(world.meal(77)),
+        world.quote(world.let_off(early, 200)),
     ]
     drafts = [world.payments.orders.draft(quote, CHAT) for quote in quotes]
     drafts.append(world.payments.orders.draft(world.quote(world.meal(5)), Placing("static_code", "trace-2")))
@@ -37,7 +38,7 @@ async def test_both_forms_place_the_same_orders(pg_world: World) -> None:
 
     assert placed == loaded == portable
     assert rows_of_together == rows_of_portable
-    # One to place all four; the others are this test's own reading.
+    # One to place them all; the others are this test's own reading.
     assert statements == 1 + 2 * len(drafts)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.billers.port import Refused
+from bot.billers.port import Refused, Settled
+from bot.billers.proofs import Voucher
 from bot.kernel.errors import NotFound
 from bot.payments.receipts import Receipts
 from tests.payments.world import SECRET, World
@@ -71,3 +72,15 @@ async def test_nothing_unpaid_has_a_receipt(world: World) -> None:
         await world.payments.receipts.of_order("ord_none")
     with pytest.raises(ValueError, match="secret"):
         Receipts(world.database, b"short")
+
+
+async def test_a_receipt_shows_what_the_biller_gave_to_show(world: World) -> None:
+    order = await world.paid()
+    voucher = Voucher.new()
+    world.biller.script("settle", Settled(voucher.ref))
+    await world.payments.fulfilment.fulfil_line(order.lines[0].id)
+
+    receipt = await world.payments.receipts.of_order(order.id)
+
+    assert receipt.lines[0].proof == voucher
+    assert (await world.payments.receipts.of_order((await world.settled()).id)).lines[0].proof is None

@@ -168,6 +168,9 @@ class Browser:
     async def post(self, path: str, data: Any = None, **headers: str) -> Seen:
         return await self._ask("POST", path, headers, data)
 
+    async def send(self, method: str, path: str, data: Any = None) -> Seen:
+        return await self._ask(method, path, {}, data)
+
     async def _ask(self, method: str, path: str, headers: Mapping[str, str], data: Any) -> Seen:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {"User-Agent": self.agent, "Accept": "text/html", **named}

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from bot.channels.official.channel import Response
+from bot.channels.reception import Response
 from bot.channels.wire import xmltext
 from bot.channels.wire.push import Mode
 from bot.channels.wire.signature import sign

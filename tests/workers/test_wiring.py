@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from bot import wiring
+from bot.cases.applications.moving import NOTICE as APPLICATION_NOTICE
+from bot.cases.tickets import MESSAGE as TICKET_NEWS
+from bot.channels.miniprogram import outbound as miniprogram
 from bot.channels.official import outbound
 from bot.channels.wire.push import Format
+from bot.customers.reminders import JOB as REMINDER
 from bot.jobs.outbox import enqueue
 from bot.jobs.schedule import Schedule
 from bot.kernel.clock import ManualClock, SystemClock
@@ -21,7 +25,8 @@ from tests.jobs.rig import new, put, until
 
 KINDS = {
     *(work.FULFIL, work.UNDO, work.REFUND_SUBMIT, work.REFUND_SURPLUS, work.RECEIPT, work.CASE, outbound.KIND, ASK),
-    *(work.SHARE, work.SHARE_RETURN, work.DEDUCTION_NOTICE, work.REFUND_SUM),
+    *(work.SHARE, work.SHARE_RETURN, work.DEDUCTION_NOTICE, work.REFUND_SUM, TICKET_NEWS, REMINDER, APPLICATION_NOTICE),
+    miniprogram.KIND,
 }
 
 
