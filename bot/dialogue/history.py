@@ -16,6 +16,8 @@ from bot.dialogue.wishes import Choice
 from bot.kernel.clock import business_day
 
 PAGE: Final = 5
+# Under this name a conversation holds the order whose invoice was asked for last.
+INVOICE: Final = "invoice"
 _INVOICE: Final = re.compile(r"发票|开票|税票|invoice")
 _NOT_PAST: Final = frozenset({Act.REFUND, Act.NOT_CREDITED, Act.WRONG_ACCOUNT, Act.DUPLICATE, Act.APPLY})
 
@@ -80,5 +82,7 @@ class History:
             self._link(turn, order, wish)
 
     def _link(self, turn: Turn, order: PlacedOrder, wish: str) -> None:
+        if wish == "invoice":
+            turn.state.held[INVOICE] = order.id
         url = f"{self._receipt_url}/{order.token}"
         turn.say("receipt_link", {"order": order, "url": url, "invoice": wish == "invoice"})

@@ -1,11 +1,12 @@
 """The numbered choices that are offered outside any business: which scenes are open here, and the ways beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from bot.customers.accounts import SavedAccount
 from bot.dialogue import cues
-from bot.dialogue.acts import Act
+from bot.dialogue.acts import Act, Understanding
+from bot.dialogue.looking_back import MORE
 from bot.dialogue.scene import Agreement, Context, PlacedOrder, Scene
 from bot.dialogue.session import Awaiting
 from bot.dialogue.steps import Option
@@ -21,6 +22,7 @@ class Offers:
 
     def __init__(self, scenes: Mapping[str, Scene]) -> None:
         self._scenes = scenes
+        self.choices: Mapping[str, Callable[[Turn, str], Awaitable[None]]] = {"more": self.more}
         self._words = {
             key: tuple(cues.simple(word) for word in (scene.name, *scene.words, *_topic_words(key)))
             for key, scene in scenes.items()
@@ -35,21 +37,53 @@ class Offers:
         found = {key for key, words in self._words.items() if any(word in simple for word in words)}
         return found.pop() if len(found) == 1 else None
 
-    async def menu(self, turn: Turn, code: str, *, first: str = "", act: Act = Act.PAY, human: bool = False) -> None:
-        """Say ``code`` with the scenes that are open at this account; ``first`` leads, a person comes last."""
-        keys = await self._open(turn.context)
-        keys.sort(key=lambda key: key != first)
-        options = [Option(f"{act.value}:{key}", self._scenes[key].name) for key in keys[:_MOST]]
+    async def menu(
+        self, turn: Turn, code: str, *, first: str = "", act: Act = Act.PAY, human: bool = False, start: int = 0
+    ) -> None:
+        """Say ``code`` with the scenes that are open here, from the ``start``-th on; what the customer uses leads.
+
+        ``first`` comes before all, a person last.
+        """
+        keys = await self._in_order(turn, first)
+        most = _MOST_LARGE if turn.state.large else _MOST
+        options = [Option(f"{act.value}:{key}", self._scenes[key].name) for key in keys[start : start + most]]
         scene = self._scenes.get(first)
         if scene is not None and first not in keys and scene.applying and await self._takes(turn.context, scene):
             options.insert(0, Option(f"{Act.APPLY.value}:{first}", scene.name))
         if turn.state.large:
-            # Few to read, and whoever would rather talk to somebody finds that first.
-            options = [Option("act:human", "human"), *options[:_MOST_LARGE]]
+            # Whoever would rather talk to somebody finds that first.
+            options.insert(0, Option("act:human", "human"))
+        if len(keys) > start + most:
+            options.append(Option(f"more:{act.value}:{start + most}", "more"))
         options.append(Option("act:history", "history"))
         if human and not turn.state.large:
             options.append(Option("act:human", "human"))
         self.put(turn, code, options, {"scene": self.name(first)})
+
+    async def _in_order(self, turn: Turn, first: str) -> list[str]:
+        """Return the open scenes; where they are more than a menu shows, those with saved accounts come early."""
+        keys = await self._open(turn.context)
+        used: list[str] = []
+        if len(keys) > _MOST:
+            used = [saved.scene for saved in await turn.context.saved.of(turn.context.customer_id)]
+        rank = {key: place for place, key in enumerate(dict.fromkeys((first, *used)))}
+        keys.sort(key=lambda key: rank.get(key, len(rank)))
+        return keys
+
+    async def take(self, turn: Turn, text: str, simple: str, meant: Understanding) -> bool:
+        """Turn the page of the menu that was shown last."""
+        menu = turn.state.menu
+        more = next((option.value for option in menu.options if option.value.startswith("more:")), "") if menu else ""
+        if not more or MORE.match(simple) is None:
+            return False
+        await self.more(turn, more.partition(":")[2])
+        return True
+
+    async def more(self, turn: Turn, rest: str) -> None:
+        """Show the next page of the menu: ``rest`` is the act and the place to go on from."""
+        act, _, start = rest.partition(":")
+        known = act in set(Act) and start.isdecimal()
+        await self.menu(turn, "menu", act=Act(act) if known else Act.PAY, start=int(start) if known else 0)
 
     async def is_open(self, context: Context, key: str) -> bool:
         """Tell whether a scene can be dealt with at this account: it has something to pay, or takes applications."""

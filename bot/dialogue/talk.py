@@ -91,7 +91,16 @@ class Talk:
         again = Again(scenes, self._offers, self._walk)
         autopay = Autopaying(self._offers, self._beside.answer)
         self._wishes = Wishes(
-            (self._accounts, again, Reminding(remind_days), autopay, self._history, applying, Manner(self._offers))
+            (
+                self._offers,
+                self._accounts,
+                again,
+                Reminding(remind_days),
+                autopay,
+                self._history,
+                applying,
+                Manner(self._offers),
+            )
         )
         self._choices = {**self._beside.choices, **self._wishes.choices}
         self._stock_phrase = lru_cache(maxsize=_PHRASES_KEPT)(router.understand)

@@ -7,6 +7,7 @@ import pytest
 from handlers import SCENES
 from tests.e2e.leaping import City
 from tests.e2e.scene_play import SECTIONS, SceneFile, play, scene_files
+from tests.e2e.scene_table import PAGE, table
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,3 +29,7 @@ async def test_every_scene_shows_every_kind_of_business() -> None:
 
 async def test_the_books_are_clean_after_all_of_it(city: City) -> None:
     assert await city.town.audit() == []
+
+
+async def test_the_page_shows_what_is_played() -> None:
+    assert table() in PAGE.read_text("utf-8"), "run python -m tests.e2e.scene_table and put it into docs/scenes.md"

@@ -16,6 +16,8 @@ from bot.storage.vault import Vault
 # Choices that are carried out only when they are confirmed: a yes is the first of them, a no the second.
 _CONFIRMED: Final = frozenset({"refund", "endticket"})
 _ENTRIES_SHOWN: Final = 6
+# What is no complaint is not answered like one.
+_SAID_OF: Final = {("invoice", "new"): "invoice_new"}
 
 
 class Complaints:
@@ -52,7 +54,7 @@ class Complaints:
         ticket, how = await self._tickets.open(complaint, context.at)
         if said:
             await self._tickets.remark(ticket, said, context.at)
-        turn.say(f"ticket_{how}", {"ticket": ticket})
+        turn.say(_SAID_OF.get((wish, how), f"ticket_{how}"), {"ticket": ticket})
 
     async def heard(self, turn: Turn, text: str, simple: str) -> bool:
         """Take a message that is about tickets; False for any other, and for words that only may be about one."""

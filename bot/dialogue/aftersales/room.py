@@ -11,6 +11,7 @@ from bot.dialogue.aftersales import cues as own
 from bot.dialogue.aftersales.complaints import Complaints
 from bot.dialogue.aftersales.finding import narrowed
 from bot.dialogue.aftersales.hands import Hands
+from bot.dialogue.aftersales.invoicing import Invoices
 from bot.dialogue.aftersales.menus import HUMAN, LEAVE, MOST, order_option, put
 from bot.dialogue.aftersales.story import matter_facts, returnable, returnable_surplus, story
 from bot.dialogue.scene import Context, PlacedOrder
@@ -53,6 +54,7 @@ class AfterSales:
 
     def __init__(self, means: Means) -> None:
         self._m = means
+        self._invoices = Invoices(means.complaints, means.dossiers)
         # What the choices of this room do: the verb before the colon, given what follows it.
         self.choices: Mapping[str, Callable[[Turn, str], Awaitable[None]]] = {
             **means.complaints.choices,
@@ -77,6 +79,8 @@ class AfterSales:
     async def take(self, turn: Turn, text: str, simple: str, meant: Understanding) -> bool:
         """Take a message of after-sales before its act is looked at; False for any other."""
         if await self._m.complaints.answer(turn, simple, lambda verb, rest: self.choices[verb](turn, rest)):
+            return True
+        if await self._invoices.take(turn, text, simple):
             return True
         if own.ANY.search(simple) is None:
             return False
