@@ -53,6 +53,8 @@ _OF_THEIR_OWN: Final = frozenset(Act) - {
 }
 
 
+# A number with letters that was asked for, however it begins.
+_NUMBER: Final = re.compile(r"^(?=[a-z-]*\d)[a-z\d-]{4,64}$")
 _RENEWS: Final = re.compile(rf"^(?:我?(?:要|想))?{cues.RENEW.pattern}.{{0,4}}$")
 # What is under way is left, and what waits behind it goes on.
 _SKIPS: Final = re.compile(
@@ -214,8 +216,8 @@ class Talk:
                 return True
         if frame is None or frame.awaiting is None:
             return False
-        if _RENEWS.match(simple):
-            # 换门店 with a store asked for before is no wish to go shopping.
+        if _RENEWS.match(simple) or ("field" in (frame.awaiting.kind, frame.awaiting.free) and _NUMBER.match(simple)):
+            # 换门店 with a store asked for before is no wish to go shopping, nor does a file DF20261124 ask for 电费.
             meant = Understanding(Act.OOS, None, 0.0, meant.slots)
         if self._leads_elsewhere(frame, simple, meant) and not _chooses(turn, simple):
             return False

@@ -69,11 +69,15 @@ async def test_a_turn_longer_than_its_lease_stays_one(store: Ephemeral) -> None:
 
 
 async def test_a_dead_process_is_followed_by_the_next(store: Ephemeral) -> None:
-    dialogue = Dialogue(0.03)
+    dialogue = Dialogue(60.0)
     dying, next_one = process(store, dialogue), process(store, dialogue)
     now = SystemClock().monotonic()
     lost = asyncio.create_task(dying.answer(event(), PlainWire(), now))
-    await asyncio.sleep(0.02)
+    # It dies in the middle of its turn, however long a busy machine takes to get there.
+    async with asyncio.timeout(10):
+        while not dialogue.turns:
+            await asyncio.sleep(0.005)
+    dialogue.seconds = 0.03
     kill(dying, lost)
 
     assert await next_one.answer(event(), PlainWire(), now) == "账单 2".encode()
