@@ -17,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    FilePath,
     SecretStr,
     ValidationError,
     model_validator,
@@ -140,6 +141,12 @@ class RemindersSection(_Section):
     """``days_before`` a bill is due its customer is reminded of it, who asked for that."""
 
     days_before: Annotated[int, Field(ge=0, le=30)] = 3
+
+
+class ReceiptsSection(_Section):
+    """``[receipts]``: ``font`` is a font file with Chinese characters; without it receipts are no pictures."""
+
+    font: FilePath | None = None
 
 
 class Limits(_Section):
@@ -270,6 +277,7 @@ class ConfigFile(_Section):
     limits: Limits = Limits()
     retention: Retention = Retention()
     reminders: RemindersSection = RemindersSection()
+    receipts: ReceiptsSection = ReceiptsSection()
     service: ServiceSection = ServiceSection()
     # gateway → account → what was agreed.
     reconciliation: Mapping[str, Mapping[str, ReconciliationSection]] = {}

@@ -59,6 +59,8 @@ def table(doors: Doors) -> Sequence[tuple[str, str, Handler]]:
         ("POST", "/cashier/{token}/charge", doors.cashier.charge),
         ("GET", "/cashier/{token}/status", doors.cashier.status),
         ("GET", "/receipts/verify", doors.receipts.verify),
+        ("GET", "/receipts/{token}.pdf", doors.receipts.pdf),
+        ("GET", "/receipts/{token}.png", doors.receipts.png),
         ("GET", "/receipts/{token}", doors.receipts.open),
         ("POST", "/api/device/v1/charges", doors.device.create),
         ("GET", "/api/device/v1/charges/{id}", doors.device.get),

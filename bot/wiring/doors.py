@@ -19,6 +19,7 @@ from bot.web.landing import LandingDoor, LandingParts
 from bot.web.notify import NotifyDoor
 from bot.web.payers import Payers
 from bot.web.peers import Peers
+from bot.web.receipt_files import ReceiptFiles
 from bot.web.receipts import ReceiptDoor
 from bot.web.routes import Doors, build
 from bot.web.visitors import Visitors
@@ -84,7 +85,9 @@ def doors(house: House) -> Doors:
                 clock=house.clock,
             )
         ),
-        receipts=ReceiptDoor(payments.receipts, payments.orders),
+        receipts=ReceiptDoor(
+            payments.receipts, payments.orders, ReceiptFiles(public_url, house.settings.file.receipts.font)
+        ),
         **_till_doors(house),
         health=HealthDoor(pings, house.metrics),
     )

@@ -25,6 +25,8 @@ STRANGERS = {
     ("POST", "/cashier/{token}/charge"): ("/cashier/unknown/charge", 403),
     ("GET", "/cashier/{token}/status"): ("/cashier/unknown/status", 404),
     ("GET", "/receipts/verify"): ("/receipts/verify?no=1&code=2", 200),
+    ("GET", "/receipts/{token}.pdf"): ("/receipts/unknown.pdf", 404),
+    ("GET", "/receipts/{token}.png"): ("/receipts/unknown.png", 404),
     ("GET", "/receipts/{token}"): ("/receipts/unknown", 404),
     ("POST", "/api/device/v1/charges"): ("/api/device/v1/charges", 401),
     ("GET", "/api/device/v1/charges/{id}"): ("/api/device/v1/charges/chg_1", 401),
