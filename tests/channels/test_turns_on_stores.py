@@ -30,9 +30,11 @@ class Dialogue:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.turns = 0
+        self.begun = asyncio.Event()
 
     async def __call__(self, _event: Event) -> Reply:
         self.turns += 1
+        self.begun.set()
         number = self.turns
         await asyncio.sleep(self.seconds)
         return Reply((Text(f"账单 {number}"),))
@@ -74,9 +76,7 @@ async def test_a_dead_process_is_followed_by_the_next(store: Ephemeral) -> None:
     now = SystemClock().monotonic()
     lost = asyncio.create_task(dying.answer(event(), PlainWire(), now))
     # It dies in the middle of its turn, however long a busy machine takes to get there.
-    async with asyncio.timeout(10):
-        while not dialogue.turns:
-            await asyncio.sleep(0.005)
+    await asyncio.wait_for(dialogue.begun.wait(), 10)
     dialogue.seconds = 0.03
     kill(dying, lost)
 
