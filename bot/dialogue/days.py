@@ -62,3 +62,26 @@ def _made(year: int, month: int, day: int) -> date | None:
         return date(year, month, day)
     except ValueError:
         return None
+
+
+_TERM: Final = re.compile(
+    r"(?P<which>[这這本上下])(?:一|[个個])?[个個]?学期|\b(?P<english>this|last|next) (?:term|semester)\b", re.IGNORECASE
+)
+_AUTUMN, _SPRING = 9, 2
+_AWAY: Final = {"上": -1, "last": -1, "下": 1, "next": 1}
+
+
+def find_term(text: str, today: date) -> tuple[str, str] | None:
+    """Return the first and the last month (``YYYY-MM``) of 这学期, 上学期 or 下学期; None where no term is named.
+
+    Terms begin in September and in February, as schools have it (domain.md §3.1, card 7).
+    """
+    found = _TERM.search(text)
+    if found is None:
+        return None
+    # Terms are counted from year 0: the spring of a year, then its autumn.
+    autumn = today.month >= _AUTUMN or today.month < _SPRING
+    year = today.year - (today.month < _SPRING)
+    term = 2 * year + autumn + _AWAY.get((found["which"] or found["english"]).lower(), 0)
+    year, autumn = term // 2, bool(term % 2)
+    return (f"{year}-09", f"{year + 1}-01") if autumn else (f"{year}-02", f"{year}-08")

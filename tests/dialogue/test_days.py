@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.dialogue.days import find_day
+from bot.dialogue.days import find_day, find_term
 
 TUESDAY = date(2026, 11, 24)
 ANY_DAY = st.dates(date(2020, 1, 1), date(2040, 1, 1))
@@ -63,3 +63,21 @@ def test_a_weekday_is_within_seven_days(today: date, place: int) -> None:
     found = find_day(f"周{'一二三四五六日'[place]}", today)
 
     assert found is not None and 0 <= (found - today).days < 7 and found.weekday() == place
+
+
+@pytest.mark.parametrize(
+    ("text", "today", "months"),
+    [
+        ("交这学期的学费", date(2026, 11, 24), ("2026-09", "2027-01")),
+        ("本学期住宿费", date(2027, 1, 5), ("2026-09", "2027-01")),
+        ("這個學期的學費".replace("學", "学").replace("個", "个"), date(2027, 3, 1), ("2027-02", "2027-08")),
+        ("上学期的学费补交", date(2026, 11, 24), ("2026-02", "2026-08")),
+        ("上个学期", date(2027, 1, 5), ("2026-02", "2026-08")),
+        ("下学期的学费能先交吗", date(2026, 11, 24), ("2027-02", "2027-08")),
+        ("next semester", date(2027, 5, 1), ("2027-09", "2028-01")),
+        ("学期末", date(2026, 11, 24), None),
+        ("交学费", date(2026, 11, 24), None),
+    ],
+)
+def test_terms(text: str, today: date, months: tuple[str, str] | None) -> None:
+    assert find_term(text, today) == months

@@ -7,10 +7,12 @@ from typing import Final
 from bot.billers.items import AmountKind, BillItem, Flow
 from bot.billers.port import Bill, Found
 from bot.dialogue.acts import Act
+from bot.dialogue.days import find_term
 from bot.dialogue.scene import Context, PlacedOrder, Scene
 from bot.dialogue.session import Frame, Slot
 from bot.dialogue.shapes.common import chosen_item, preset_options
 from bot.dialogue.steps import Abort, Ask, Done, Menu, Option, Outcome
+from bot.kernel.clock import business_day
 
 # More do not fit into one message; the oldest come first, as they are paid first.
 _SHOWN: Final = 20
@@ -90,10 +92,18 @@ def _still(frame: Frame, stock: Stock) -> bool:
 
 
 def _take_period(context: Context, item: BillItem, stock: Stock, frame: Frame) -> str:
-    """Choose the bills of the month that was asked for; return a month that has none."""
+    """Choose the bills of the month or the school term that was asked for; return a month that has none."""
     period = frame.heard.pop("period", "")
-    dated = [bill.bill_no for bill in stock.payable if bill.period == period]
-    if not period or frame.act is Act.QUERY:
+    term = None if period else find_term(frame.heard.get("words", ""), business_day(context.at))
+    first, last = term or (period, period)
+    leavable = item.definition.leavable
+    dated = [
+        bill.bill_no
+        for bill in stock.payable
+        # What may be left out is paid only when somebody says so.
+        if first <= (bill.period or "") <= last and not (leavable is not None and leavable.may_be_left(bill))
+    ]
+    if not first or frame.act is Act.QUERY:
         return ""
     if not dated:
         return period
