@@ -218,4 +218,5 @@ async def test_what_pages_ask_by_themselves_is_not_shown(shown: Town) -> None:
             async with shown.browser.get(base + path) as answer:
                 assert answer.status == 200
         await asyncio.sleep(0.1)
-    assert events == []
+    # What a round fetches at its hour of the day is a call of ours, and shown.
+    assert [event for event in events if event["kind"] != "call"] == []
