@@ -1,8 +1,9 @@
 """What each room of the house is built from: settings in, ready rooms out."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bot.billers.catalogue import Catalogue
 from bot.billers.connector import Connector
@@ -53,6 +54,8 @@ from bot.trail.traces import Traces
 from bot.wiring.payers import registry
 from bot.wiring.service import after_sales
 from bot.words.render import render_message, say
+
+App = TypeVar("App", OfficialAccount, MiniProgram)
 
 
 def scenes_of(packs: Sequence[str]) -> Mapping[str, Scene]:
@@ -230,26 +233,19 @@ def _doubts(section: FallbackSection | None, http: HttpClient, threshold: float)
 
 def official_account(key: str, section: OfficialSection, settings: Settings) -> OfficialAccount:
     """Return an account as the channel knows it."""
-    keys = (section.aes_key, section.previous_aes_key)
-    return OfficialAccount(
-        key=key,
-        app_id=section.appid,
-        secret=Secret(section.secret.get_secret_value()),
-        token=Secret(section.token.get_secret_value()),
-        aes_keys=tuple(Secret(each.get_secret_value()) for each in keys if each is not None),
-        mode=Mode(section.mode),
-        format=Format(section.format) if section.format else None,
-        original_id=section.original_id,
-        api_base=section.api_base,
-        oauth_base=section.oauth_base,
-        window=settings.file.deadlines.timestamp_window,
-    )
+    return _wechat_app(OfficialAccount, key, section, settings, oauth_base=section.oauth_base)
 
 
 def mini_program(key: str, section: MiniSection, settings: Settings) -> MiniProgram:
     """Return a mini-program as its channel knows it."""
+    return _wechat_app(MiniProgram, key, section, settings)
+
+
+def _wechat_app(
+    make: Callable[..., App], key: str, section: OfficialSection | MiniSection, settings: Settings, **more: str
+) -> App:
     keys = (section.aes_key, section.previous_aes_key)
-    return MiniProgram(
+    return make(
         key=key,
         app_id=section.appid,
         secret=Secret(section.secret.get_secret_value()),
@@ -260,6 +256,7 @@ def mini_program(key: str, section: MiniSection, settings: Settings) -> MiniProg
         original_id=section.original_id,
         api_base=section.api_base,
         window=settings.file.deadlines.timestamp_window,
+        **more,
     )
 
 

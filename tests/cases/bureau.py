@@ -14,12 +14,11 @@ from bot.cases.applications.book import Applications
 from bot.cases.applications.deciding import ApplicationActions
 from bot.cases.applications.kinds import Kind
 from bot.cases.applications.values import Document, NewApplication, Progress
-from bot.cases.book import Case, CaseOpener, show
+from bot.cases.book import Case, show
 from bot.cases.desk import Desk
 from bot.cases.trade.matter import Matter
 from bot.cases.trade.rates import Terms
-from bot.jobs.port import Job
-from bot.kernel.clock import ManualClock, from_micros
+from bot.kernel.clock import ManualClock
 from bot.kernel.masking import Secret
 from bot.ledger import invariants as ledger
 from bot.payments.policy import Policy
@@ -27,6 +26,7 @@ from bot.storage.database import connect
 from bot.storage.port import Database
 from bot.storage.vault import Vault
 from handlers.industry import account_opening, bills, collection, financing, interbank
+from tests.cases.filing import file_cases
 from tests.payments.world import TickingClock
 
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
@@ -109,20 +109,7 @@ class Bureau:
 
     async def file(self) -> None:
         """Deliver the case jobs of the outbox, as the relay will."""
-        opener = CaseOpener(self.database, self.clock)
-        for row in await self.database.rows("SELECT * FROM outbox WHERE kind = 'case' AND state = 'ready' ORDER BY id"):
-            job = Job(
-                id=row["id"],
-                kind=row["kind"],
-                key=row["key"],
-                dest=row["dest"],
-                payload=json.loads(row["payload"]),
-                trace_id=row["trace_id"],
-                attempt=1,
-                created_at=from_micros(row["created_at"]),
-            )
-            await opener.deliver(job)
-            await self.execute("UPDATE outbox SET state = 'done' WHERE id = $1", job.id)
+        await file_cases(self.database, self.clock)
 
     async def state(self, application: Progress) -> str:
         row = await self.database.row("SELECT state FROM applications WHERE id = $1", application.id)

@@ -1,16 +1,14 @@
 """A desk over a world of payments, with the short ways that its tests take again and again."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bot.cases.actions import actions
-from bot.cases.book import Case, CaseOpener, open_case, show, waiting
+from bot.cases.book import Case, open_case, show, waiting
 from bot.cases.desk import Desk
-from bot.jobs.port import Job
-from bot.kernel.clock import from_micros
+from tests.cases.filing import file_cases
 from tests.payments.world import START, World
 
 
@@ -23,20 +21,7 @@ class Office:
 
     async def file(self) -> None:
         """Deliver the case jobs of the outbox, as the relay will."""
-        opener = CaseOpener(self.world.database, self.world.clock)
-        for row in await self.world.rows("SELECT * FROM outbox WHERE kind = 'case' AND state = 'ready' ORDER BY id"):
-            job = Job(
-                id=row["id"],
-                kind=row["kind"],
-                key=row["key"],
-                dest=row["dest"],
-                payload=json.loads(row["payload"]),
-                trace_id=row["trace_id"],
-                attempt=1,
-                created_at=from_micros(row["created_at"]),
-            )
-            await opener.deliver(job)
-            await self.world.execute("UPDATE outbox SET state = 'done' WHERE id = $1", job.id)
+        await file_cases(self.world.database, self.world.clock)
 
     async def open(self, kind: str = "contradiction", key: str = "k1", **facts: Any) -> Case:
         """A case that needs no payment behind it."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import count
+from typing import cast
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ async def play(bureau: Bureau, steps: list[tuple[str, object]]) -> None:
     model, handed_in = Model(), {}
     for what, value in steps:
         if what in ENDS:
-            start, end = value  # type: ignore[misc]
+            start, end = cast("tuple[int, int]", value)
             answer = await bureau.hand_in(what, {"uscc": CREDITOR, "note": note, "range": f"{start}-{end}"}, customer)
             assert isinstance(answer, Progress) is model.may_take(start, end), (what, start, end, answer)
             if isinstance(answer, Progress):
